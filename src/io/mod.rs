@@ -1,0 +1,11 @@
+//! Shells: each touches one part of the world and decides nothing. They know `clock`, `telemetry` and `config`, not each
+//! other.
+
+pub mod clock;
+pub mod config;
+pub mod gossip;
+pub mod http;
+pub mod net;
+pub mod process;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,3 @@
+//! The `floe` binary: arguments, one verb, an exit code.
+
+fn main() {}

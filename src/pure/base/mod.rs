@@ -1,0 +1,13 @@
+//! The smallest values: identities, addresses, times, limits.
+
+pub mod endpoint;
+pub mod id;
+pub mod limits;
+pub mod time;
+
+pub use endpoint::Address;
+pub use id::{
+    AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RequestId,
+    ServerId,
+};
+pub use time::{Moment, Time, WallTime};

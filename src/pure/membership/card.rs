@@ -1,0 +1,75 @@
+//! Who a peer is, and what its data folder remembers of that.
+
+use super::record::Role;
+use crate::pure::base::{Address, GridName, InstanceId, PeerName};
+use crate::pure::lineage::{Epoch, Summary, Version};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeerKind {
+    /// Holds the database.
+    Registry,
+    /// Runs servers.
+    Node,
+}
+impl fmt::Display for PeerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Registry => "registry",
+            Self::Node => "node",
+        })
+    }
+}
+
+/// Who a peer is and where it is found. Small: it is sent about every peer to every peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerCard {
+    /// Its name.
+    pub name: PeerName,
+    /// What it is.
+    pub kind: PeerKind,
+    /// Its data folder.
+    pub instance: InstanceId,
+    /// Its boot counter: the higher card of one instance is the newer.
+    pub generation: u64,
+    /// Control and gossip address, as others reach it.
+    pub address: Address,
+    /// HTTP address, as others reach it.
+    pub http: Option<Address>,
+}
+
+/// The identity file: apart from the database, and untouched when that is replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The grid that the data folder belongs to.
+    pub grid: GridName,
+    /// The peer that it belongs to.
+    pub name: PeerName,
+    /// What that peer is.
+    pub kind: PeerKind,
+    /// Drawn at the first start.
+    pub instance: InstanceId,
+    /// Boot counter: one higher at each start; also the gossip generation.
+    pub generation: u64,
+    /// The highest epoch that the peer ever agreed to obey. Never goes back.
+    pub promise: Epoch,
+    /// A registry's role when it last ran; `None` before its first run, and for nodes.
+    pub role: Option<Role>,
+    /// The role that the configuration file gave when it last ran: a change is the operator's newer word.
+    pub file_role: Option<Role>,
+}
+
+/// A peer that was met, kept on disk: the grid is found again through any of them, and a silent registry's last known log
+/// counts when a candidate asks whether its own is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Who and where.
+    pub card: PeerCard,
+    /// A registry's log, as it last told.
+    pub summary: Option<Summary>,
+    /// A registry's end, as gossip last told.
+    pub version: Option<Version>,
+}

@@ -1,0 +1,10 @@
+//! What gossip tells about each peer: small facts, each one key. A hint, never an authority: before anything changes
+//! because of it, the peer reads the claim and the version over its control connection.
+
+pub mod card;
+pub mod diff;
+pub mod record;
+
+pub use card::{Identity, PeerCard, PeerKind, Remembered};
+pub use diff::{Change, changes};
+pub use record::{Member, Record, Role, Standing};

@@ -1,0 +1,1 @@
+//! The node's state machine: events and time in, effects out.

@@ -1,0 +1,177 @@
+//! Peer to peer. No message is an order by itself: the receiver judges it by the epoch in it and its own promise.
+
+use super::report::{NodeReport, ServerReport};
+use super::request::{Request, Response};
+use crate::pure::base::ServerId;
+use crate::pure::lineage::entry::bytes;
+use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Summary, Version};
+use crate::pure::membership::{PeerCard, Standing};
+use crate::pure::model::ServerSpec;
+use serde::{Deserialize, Serialize};
+
+/// A registry's state as it tells every peer that it is linked to, at once and after each change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The highest epoch that it agreed to obey.
+    pub promise: Epoch,
+    /// The epoch that it reigns in now, if it does.
+    pub claim: Option<Epoch>,
+    /// Its log.
+    pub summary: Summary,
+    /// What it may do now.
+    pub standing: Standing,
+    /// May have lost copies that it acknowledged; does not count in a proof.
+    pub unproven: bool,
+}
+
+/// Peer to peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// Peers that the sender knows; how the grid is found through any one of them.
+    Peers(Vec<PeerCard>),
+    /// A registry tells where it stands.
+    Status(Box<Status>),
+    /// Asks for `Status` or `NodeStatus` at once, without promising anything.
+    Survey,
+    /// A candidate asks the peer to obey its epoch from now on.
+    Prepare {
+        /// The epoch to come.
+        epoch: Epoch,
+    },
+    /// The promise was stored; nothing lower will be obeyed.
+    Promised {
+        /// The epoch promised.
+        epoch: Epoch,
+        /// The promiser's log at that moment; `None` from a node.
+        status: Option<Box<Status>>,
+    },
+    /// The promise was refused: another, equal or higher, stands.
+    Declined {
+        /// The epoch asked for.
+        epoch: Epoch,
+        /// What stands against it.
+        promise: Epoch,
+    },
+    /// The receiver's claim or feed was refused, by a stable code, in words that name what to do.
+    Refusal {
+        /// The epoch that was refused.
+        epoch: Epoch,
+        /// `STALE_MASTER`, `REPLICA_AHEAD`, `DIVERGED`, `CONTESTED`, `FOREIGN_STORE`, `CORRUPT`.
+        code: RefusalCode,
+        /// What the refuser promised.
+        promise: Epoch,
+        /// For people: both sides, the serials, the next step.
+        text: String,
+    },
+    /// A replica asks the master to feed it from its own end on.
+    Follow {
+        /// The epoch that it obeys.
+        epoch: Epoch,
+        /// Its log.
+        summary: Box<Summary>,
+    },
+    /// Entries in order. The receiver appends them only if its log ends in `previous`.
+    Entries {
+        /// The epoch of the master that sends.
+        epoch: Epoch,
+        /// The serial before the first.
+        previous: Serial,
+        /// The digest there.
+        previous_digest: Digest,
+        /// Entries.
+        entries: Vec<Entry>,
+    },
+    /// A replica has everything up to here on its disk.
+    Have {
+        /// The epoch that it obeys.
+        epoch: Epoch,
+        /// Its end.
+        version: Version,
+    },
+    /// One part of a snapshot, in order; parts of one snapshot have the same version.
+    Snapshot {
+        /// The epoch of the master that sends.
+        epoch: Epoch,
+        /// What the snapshot holds.
+        version: Version,
+        /// Bytes before this part.
+        offset: u64,
+        /// Bytes in all.
+        total: u64,
+        /// The digest of all bytes.
+        digest: Digest,
+        /// This part.
+        #[serde(with = "bytes")]
+        bytes: Vec<u8>,
+    },
+    /// A node tells what it is and obeys.
+    NodeStatus(Box<NodeReport>),
+    /// A node's servers: all of them in parts (first, ..., last), or the changed ones.
+    Servers {
+        /// True for the first part of a whole report: what is not in it is gone.
+        first: bool,
+        /// True for the last part, and for every report of changes.
+        last: bool,
+        /// The servers.
+        servers: Vec<ServerReport>,
+    },
+    /// What the node must run, whole, in parts; only from the leading master.
+    Slice(Box<SlicePart>),
+    /// A client's request passed on to the node that it concerns.
+    Ask {
+        /// The asking registry's, unique while it runs.
+        id: u64,
+        /// The highest epoch that the asker obeys: a node refuses a lower one than its own.
+        epoch: Epoch,
+        /// How long the asker waits, in milliseconds.
+        deadline_ms: u64,
+        /// Who wants it.
+        actor: String,
+        /// `Command`, `Activate`, `Logs` or `Shutdown`.
+        request: Request,
+    },
+    /// The answer to `Ask`.
+    Answer {
+        /// The `Ask`'s.
+        id: u64,
+        /// The answer.
+        response: Box<Response>,
+    },
+}
+
+/// A part of a node's slice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlicePart {
+    /// The epoch of the master that sends.
+    pub epoch: Epoch,
+    /// The version of the database that the slice is of.
+    pub version: Version,
+    /// True for the first part.
+    pub first: bool,
+    /// True for the last part; the node acts when it has this one.
+    pub last: bool,
+    /// Servers to have.
+    pub servers: Vec<ServerSpec>,
+    /// Servers that were removed, with the serial of the removal: the only reason to delete a server's directory.
+    pub removals: Vec<(ServerId, Serial)>,
+}
+
+/// Why a claim or feed was refused. Codes are stable; scripts and alerts may match them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefusalCode {
+    /// The refuser obeys a higher epoch.
+    StaleMaster,
+    /// The refuser holds updates that the claimant lacks.
+    ReplicaAhead,
+    /// Both hold updates that the other lacks.
+    Diverged,
+    /// Two claims of one number.
+    Contested,
+    /// Another database.
+    ForeignStore,
+    /// Same place, other digest.
+    Corrupt,
+    /// The number is further ahead than numbers grow.
+    EpochJump,
+}

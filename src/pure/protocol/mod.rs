@@ -1,0 +1,11 @@
+//! What peers, clients and operators say to each other: the vocabulary that the registry, the node, the shells and the
+//! command line share. Data only; what follows from a message is decided in `registry` and `node`.
+
+pub mod hello;
+pub mod message;
+pub mod report;
+pub mod request;
+
+pub use hello::{Envelope, Hello, Who};
+pub use message::{Message, Status};
+pub use request::{ErrorCode, Failure, Request, Response};

@@ -1,0 +1,346 @@
+//! What is told to people and programs: the rows behind every table and every `--format json`. Field names are a promise
+//! to scripts (design, section 10): more may come, none of these goes.
+
+use crate::pure::base::{ApplicationName, PeerName, ServerId, WallTime};
+use crate::pure::lineage::{Epoch, Version};
+use crate::pure::membership::PeerKind;
+use crate::pure::model::Plan;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use load::Load;
+
+/// The whole grid in one page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The grid's name.
+    pub grid: String,
+    /// Which registry answers.
+    pub answered_by: String,
+    /// The leading master, or null.
+    pub master: Option<MasterReport>,
+    /// All registries known.
+    pub registries: Vec<RegistryRow>,
+    /// All nodes known.
+    pub nodes: Vec<NodeRow>,
+    /// What an operator should look at, each with the next step.
+    pub warnings: Vec<String>,
+}
+
+/// The leading master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterReport {
+    /// Its name.
+    pub name: String,
+    /// The number of its epoch.
+    pub epoch: u64,
+    /// The end of its log, as `4.93`.
+    pub version: String,
+    /// `leading`.
+    pub standing: String,
+}
+
+/// One registry among all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryRow {
+    /// Its name.
+    pub name: String,
+    /// `master` or `replica`; empty when it was never heard.
+    pub role: String,
+    /// What it may do now; `unreachable` when nothing is heard of it.
+    pub standing: String,
+    /// The end of its log, as last heard.
+    pub version: String,
+    /// Entries that it lacks, where the master is known.
+    pub behind: u64,
+    /// Its control address.
+    pub address: String,
+    /// Why it stands as it does; empty when all is well.
+    pub reason: String,
+}
+
+/// One node among all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRow {
+    /// Its name.
+    pub name: String,
+    /// `up` or `down`, as the answering registry sees it.
+    pub state: String,
+    /// Its control address.
+    pub address: String,
+    /// The epoch that it obeys.
+    pub obeys_epoch: u64,
+    /// The version of the database whose slice it runs.
+    pub applied: String,
+    /// Servers that are active.
+    pub servers_active: u64,
+    /// Servers that it has.
+    pub servers_total: u64,
+    /// Load average of one minute, divided by its processors.
+    pub load: Load,
+}
+
+/// One peer in gossip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRow {
+    /// Its name.
+    pub name: String,
+    /// Registry or node.
+    pub kind: PeerKind,
+    /// `alive` or `unreachable`.
+    pub state: String,
+    /// Control and gossip address.
+    pub address: String,
+    /// HTTP address; empty when it serves none.
+    pub http: String,
+    /// Of what it holds or has applied.
+    pub version: String,
+}
+
+/// One registry in detail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryReport {
+    /// Its name.
+    pub name: String,
+    /// `master` or `replica`.
+    pub role: String,
+    /// Where the role comes from: `file`, `command`.
+    pub role_source: String,
+    /// What it may do now.
+    pub standing: String,
+    /// Why.
+    pub reason: String,
+    /// The epoch number that it promised to obey.
+    pub epoch: u64,
+    /// The end of its log.
+    pub version: String,
+    /// The chained digest there.
+    pub digest: String,
+    /// The serial there.
+    pub serial: u64,
+    /// The first entry still in the log.
+    pub log_first: u64,
+    /// The database's id; empty before there is one.
+    pub database: String,
+    /// Who follows, when it leads.
+    pub followers: Vec<FollowerRow>,
+}
+
+/// One follower of the leading master.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowerRow {
+    /// Its name.
+    pub name: String,
+    /// What it has on disk.
+    pub version: String,
+    /// Entries that it lacks.
+    pub behind: u64,
+}
+
+/// A node's own word about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// The epoch that it obeys.
+    pub obeys: Epoch,
+    /// The version of the slice that it runs; `None` before the first.
+    pub applied: Option<Version>,
+    /// Load average of one minute, divided by its processors.
+    pub load: Load,
+    /// What `${node.host}` gives.
+    pub host: String,
+}
+
+/// How one server stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerReport {
+    /// Its id.
+    pub id: ServerId,
+    /// Its application.
+    pub application: ApplicationName,
+    /// Its node.
+    pub node: PeerName,
+    /// Its state.
+    pub state: ServerState,
+    /// May it be started?
+    pub enabled: bool,
+    /// Its process, while it runs.
+    pub pid: Option<u32>,
+    /// How often it was started again after ending by itself.
+    pub restarts: u64,
+    /// Why it stands as it does; empty when all is well.
+    pub reason: String,
+    /// Endpoints of its adapters while it is active, by adapter id.
+    pub endpoints: BTreeMap<String, String>,
+    /// When the next start is tried, for `backing-off`.
+    pub next_try: Option<WallTime>,
+}
+
+/// Where a server is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerState {
+    /// No process.
+    #[default]
+    Inactive,
+    /// Started, not yet ready.
+    Activating,
+    /// Started, not ready in time; the process runs on.
+    ActivationTimedOut,
+    /// Running and ready.
+    Active,
+    /// Told to stop, not yet gone.
+    Deactivating,
+    /// Ended by itself; waits before the next start.
+    BackingOff,
+    /// Its node is out of reach; nothing is known.
+    Unknown,
+}
+impl ServerState {
+    /// All states, for metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Inactive,
+        Self::Activating,
+        Self::ActivationTimedOut,
+        Self::Active,
+        Self::Deactivating,
+        Self::BackingOff,
+        Self::Unknown,
+    ];
+    /// As in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Activating => "activating",
+            Self::ActivationTimedOut => "activation-timed-out",
+            Self::Active => "active",
+            Self::Deactivating => "deactivating",
+            Self::BackingOff => "backing-off",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+impl fmt::Display for ServerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One application among all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationReport {
+    /// Its name.
+    pub name: String,
+    /// Counts its updates.
+    pub revision: u64,
+    /// How many servers it has.
+    pub servers: u64,
+    /// The version of the database that its last update made.
+    pub version: String,
+    /// When that was.
+    pub time: WallTime,
+    /// Who did it.
+    pub actor: String,
+}
+
+/// An update that was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedReport {
+    /// The application.
+    pub application: String,
+    /// Its revision now.
+    pub revision: u64,
+    /// The version of the database now.
+    pub version: String,
+    /// How many registries have it on disk, the master included.
+    pub copies: u64,
+    /// Attached replicas that were too late to be counted.
+    pub behind: Vec<String>,
+    /// What changed.
+    pub plan: Plan,
+}
+
+/// Where something is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// What was asked for.
+    pub id: String,
+    /// What it is.
+    pub kind: ResolvedKind,
+    /// Where it is, best first.
+    pub endpoints: Vec<String>,
+    /// The version of the database that answered.
+    pub version: String,
+}
+
+/// What an id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ResolvedKind {
+    Adapter,
+    Group,
+    Object,
+}
+
+/// The end of a server's output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogReport {
+    /// The file on the node.
+    pub file: String,
+    /// Its last lines; bytes that are no UTF-8 are replaced.
+    pub text: String,
+}
+
+/// Something that happened, for `floe watch`, the log and the metrics: each state change has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When, for people.
+    pub time: WallTime,
+    /// What kind of thing: `registry`, `node`, `server`, `application`, `peer`.
+    pub subject: String,
+    /// Which one.
+    pub name: String,
+    /// What it is now: `leading`, `up`, `active`, `applied`, ...
+    pub state: String,
+    /// Why, for people; may be empty.
+    pub reason: String,
+    /// The version of the database, where one changed.
+    pub version: Option<String>,
+}
+
+/// A load that can be compared and sent: hundredths, so that equal loads are equal.
+pub mod load {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::fmt;
+
+    /// A load average divided by the number of processors; 1.00 is "all busy". Kept in hundredths.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub struct Load(pub u32);
+
+    impl fmt::Display for Load {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
+        }
+    }
+    impl Serialize for Load {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if serializer.is_human_readable() {
+                serializer.serialize_f64(f64::from(self.0) / 100.0)
+            } else {
+                serializer.serialize_u32(self.0)
+            }
+        }
+    }
+    impl<'de> Deserialize<'de> for Load {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            if deserializer.is_human_readable() {
+                let load = f64::deserialize(deserializer)?.clamp(0.0, 1e6) * 100.0;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
+                Ok(Self(load.round() as u32))
+            } else {
+                u32::deserialize(deserializer).map(Self)
+            }
+        }
+    }
+}

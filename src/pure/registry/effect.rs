@@ -1,0 +1,87 @@
+//! Everything that the registry's core can ask for.
+//!
+//! The shell carries out what one batch of events asked for in two steps: first everything durable (`Identity`,
+//! `Commit`), synced; then the rest, in order. So nothing is said that is not on disk.
+
+use crate::pure::base::PeerName;
+use crate::pure::base::{Address, Time};
+use crate::pure::lineage::{Entry, Serial};
+use crate::pure::membership::{Identity, Record, Remembered};
+use crate::pure::protocol::report::Happening;
+use crate::pure::protocol::{Message, Response};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where an answer goes: a number that the shell gave with the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyTo(pub u64);
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write the identity file; durable before anything is sent.
+    Identity(Box<Identity>),
+    /// Write to the database in one transaction; durable before anything is sent.
+    Commit(Batch),
+    /// Write the file of remembered peers. A hint: it may be lost.
+    Remember(Vec<Remembered>),
+    /// Send to a linked peer; silently dropped when it no longer is.
+    Send {
+        /// The peer.
+        to: PeerName,
+        /// What.
+        message: Message,
+    },
+    /// Answer a client.
+    Reply {
+        /// Which request.
+        to: ReplyTo,
+        /// What.
+        response: Response,
+        /// False while more follow.
+        last: bool,
+    },
+    /// Publish in gossip.
+    Publish(Box<Record>),
+    /// Keep a link to each of these, dialling for ever.
+    Dial(Vec<Target>),
+    /// Something happened: log it, count it, tell who watches.
+    Happened(Box<Happening>),
+    /// Hand in `Event::Wake` at this time. Only the latest one counts.
+    Wake(Time),
+}
+
+/// A peer to keep a link to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Its name, where it is known: nothing is dialled while a link to it exists.
+    pub name: Option<PeerName>,
+    /// Where.
+    pub address: Address,
+}
+
+/// One transaction on the database: a log of entries and a map of named values, changed together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// First of all, drop everything: a snapshot replaces it.
+    pub wipe: bool,
+    /// Then drop log entries after this serial (an empty surplus).
+    pub cut_after: Option<Serial>,
+    /// Then append these.
+    pub append: Vec<Arc<Entry>>,
+    /// Then drop log entries before this serial; their effect stays in the values.
+    pub trim_before: Option<Serial>,
+    /// Set these values.
+    pub put: BTreeMap<String, Vec<u8>>,
+    /// Remove these values.
+    pub delete: Vec<String>,
+}
+
+/// The whole database as the store loads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The named values.
+    pub values: BTreeMap<String, Vec<u8>>,
+    /// The log, in order of serials, without gaps.
+    pub log: Vec<Entry>,
+}
