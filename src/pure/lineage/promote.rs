@@ -1,1 +1,290 @@
-//! The survey before a promotion: may I, is my log complete, is that proven, and which epoch comes next.
+//! Becoming master, the part that is thought and not done: may I, is my log complete, is that proven, and under which
+//! epoch number (design, section 5, steps 1 to 4).
+//!
+//! It is asked twice: after the survey, where a no costs nothing, and after the promises, where it is binding because
+//! nobody who promised will acknowledge anything lower any more.
+
+use super::claim::RefusalCode;
+use super::compare::{Relation, Summary, compare};
+use super::rules::{Rule, Rules};
+use super::version::{Digest, Epoch, Serial, Version};
+use crate::pure::base::PeerName;
+
+/// What the candidate is after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It was master when it last ran: a plain restart must depose nobody by accident.
+    Resume,
+    /// The operator wants it to be master from now on.
+    Promotion,
+}
+
+/// What the candidate knows of itself.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "holds a closure; lives for one call")]
+pub struct Own<'a> {
+    /// Its name.
+    pub name: &'a PeerName,
+    /// The highest epoch that it promised.
+    pub promise: Epoch,
+    /// The highest epoch that it drew itself, whether it came to reign or not.
+    pub drawn: Option<Epoch>,
+    /// Its log.
+    pub summary: &'a Summary,
+    /// Digests beyond those in the summary.
+    pub digest: &'a dyn Fn(Serial) -> Option<Digest>,
+    /// It may have lost copies that it acknowledged.
+    pub unproven: bool,
+}
+
+/// A peer that answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its name.
+    pub name: PeerName,
+    /// The highest epoch that it promised.
+    pub promise: Epoch,
+    /// The epoch that it reigns in.
+    pub claim: Option<Epoch>,
+    /// Its log; `None` for a node.
+    pub summary: Option<Summary>,
+    /// It may have lost copies that it acknowledged: it does not count in the proof.
+    pub unproven: bool,
+}
+
+/// A registry that did not answer, with what is remembered of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// Its name.
+    pub name: PeerName,
+    /// Its log as it last told it.
+    pub summary: Option<Summary>,
+    /// Its end as gossip last told it.
+    pub version: Option<Version>,
+}
+
+/// How the operator wants doubts to be settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How many registries have an update on disk before it is acknowledged.
+    pub min_copies: u64,
+    /// How many registries belong to the grid, this one included.
+    pub registries: u64,
+    /// Lead only when it is proven that nothing acknowledged is missing.
+    pub require_proof: bool,
+    /// Lead although a silent registry was ahead when it was last heard.
+    pub accept_loss: bool,
+    /// Lead although a registry that answers is ahead or diverged.
+    pub force: bool,
+}
+
+/// What the candidate may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Lead, with this number at least.
+    Reign {
+        /// One above the highest heard of anywhere.
+        number: u64,
+        /// What is known about completeness, for people.
+        proof: Proof,
+    },
+    /// Somebody reigns higher, and our log has nothing that would be lost: follow it.
+    Yield {
+        /// Who reigns.
+        to: PeerName,
+    },
+    /// Somebody reigns higher, and our log has a surplus: stay up for inspection.
+    Superseded {
+        /// Who reigns, in which epoch.
+        by: (PeerName, Epoch),
+    },
+    /// Somebody holds entries that this log lacks.
+    Outdated {
+        /// What kind of difference it is.
+        code: OutdatedCode,
+        /// Who has what, for people.
+        reason: String,
+    },
+    /// Not yet: who or what is missing, for people.
+    Wait {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a candidate's log will not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutdatedCode {
+    /// A peer holds updates that it lacks.
+    MasterOutOfDate,
+    /// It is empty and others are not.
+    EmptyMaster,
+    /// Others hold another database.
+    ForeignStore,
+    /// Same place, other digest.
+    Corrupt,
+}
+impl OutdatedCode {
+    /// As in logs and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MasterOutOfDate | Self::EmptyMaster => "MASTER_OUT_OF_DATE",
+            Self::ForeignStore => "FOREIGN_STORE",
+            Self::Corrupt => "CORRUPT",
+        }
+    }
+}
+
+/// What is known about completeness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Enough registries answered: nothing acknowledged is missing.
+    pub proven: bool,
+    /// For people.
+    pub text: String,
+}
+
+/// Decides from what was heard. `answers` and `silent` name nobody twice and not the candidate itself.
+pub fn decide(own: Own<'_>, intent: Intent, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Decision {
+    if own.summary.is_empty() {
+        if let Some(holder) = answers.iter().find(|answer| answer.summary.as_ref().is_some_and(|held| !held.is_empty())) {
+            let reason = format!(
+                "this registry's database is empty, but {} holds {}",
+                holder.name,
+                holder.summary.as_ref().map(|held| held.end.to_string()).unwrap_or_default()
+            );
+            return Decision::Outdated { code: OutdatedCode::EmptyMaster, reason };
+        }
+    } else if intent == Intent::Resume
+        && let Some(decision) = may_resume(own, answers, rules)
+    {
+        return decision;
+    }
+    if let Some(decision) = complete(own, answers, silent, terms, rules) {
+        return decision;
+    }
+    let proof = proof(own, answers, silent, terms, rules);
+    if terms.require_proof && !proof.proven && !terms.accept_loss {
+        return Decision::Wait { reason: format!("not proven to be complete: {}", proof.text) };
+    }
+    let heard = answers.iter().flat_map(|answer| [Some(answer.promise), answer.claim]).flatten();
+    let highest = heard.map(|epoch| epoch.number).max().unwrap_or(0).max(own.promise.number);
+    let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
+    Decision::Reign { number: highest.saturating_add(1), proof }
+}
+
+/// A restart deposes nobody: something higher than the last own reign stands against it.
+fn may_resume(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision> {
+    let mine = own.summary.lineage.0.iter().rev().find(|reign| reign.by == *own.name).map_or(Epoch::NONE, |reign| reign.epoch);
+    let drawn = |epoch: Epoch| own.drawn == Some(epoch) || epoch == mine;
+    let reigns = |answer: &&Answer| answer.claim.is_some_and(|claim| claim.number >= mine.number && !drawn(claim));
+    if let Some(other) = answers.iter().filter(reigns).max_by_key(|answer| answer.claim) {
+        let theirs = other.summary.as_ref().map(|theirs| compare(own.summary, own.digest, theirs, rules));
+        let harmless = match theirs {
+            Some(Relation::Same | Relation::Newer(_)) => true,
+            Some(Relation::Older(ours) | Relation::Diverged { ours, .. }) => ours.is_empty(),
+            Some(Relation::Foreign | Relation::Corrupt { .. }) | None => false,
+        };
+        let epoch = other.claim.unwrap_or(Epoch::NONE);
+        return Some(if harmless {
+            Decision::Yield { to: other.name.clone() }
+        } else {
+            Decision::Superseded { by: (other.name.clone(), epoch) }
+        });
+    }
+    let promised = answers.iter().map(|answer| (Some(&answer.name), answer.promise)).chain([(None, own.promise)]);
+    let higher = promised.filter(|(_, promise)| promise.number > mine.number && !drawn(*promise));
+    let (who, promise) = higher.max_by_key(|(_, promise)| *promise)?;
+    let who = who.map_or_else(|| "this registry".to_owned(), ToString::to_string);
+    Some(Decision::Wait {
+        reason: format!(
+            "{who} has promised epoch {} to another candidate, which does not reign; waiting for it. To lead instead, restart with --promote",
+            promise.number
+        ),
+    })
+}
+
+/// Nobody who answered is newer or diverged, and nothing remembered of the silent is beyond our end.
+fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Option<Decision> {
+    let outdated = |code, reason| Some(Decision::Outdated { code, reason });
+    if rules.hold(Rule::CompleteOrRefuse) && !terms.force {
+        for answer in answers {
+            let Some(theirs) = &answer.summary else { continue };
+            let name = &answer.name;
+            match compare(own.summary, own.digest, theirs, rules) {
+                Relation::Newer(surplus) | Relation::Diverged { theirs: surplus, .. } if !surplus.is_empty() => {
+                    return outdated(OutdatedCode::MasterOutOfDate, ahead(name, surplus, theirs, own));
+                }
+                Relation::Foreign => {
+                    let reason = format!("{name} holds another database ({} there, {} here)", database(theirs), database(own.summary));
+                    return outdated(OutdatedCode::ForeignStore, reason);
+                }
+                Relation::Corrupt { at } => {
+                    let reason = format!("{name} has other bytes at entry {at}: one of the two is damaged");
+                    return outdated(OutdatedCode::Corrupt, reason);
+                }
+                Relation::Same | Relation::Older(_) | Relation::Newer(_) | Relation::Diverged { .. } => {}
+            }
+        }
+    }
+    if terms.accept_loss || terms.force {
+        return None;
+    }
+    silent.iter().find_map(|peer| {
+        let name = &peer.name;
+        if let Some(theirs) = &peer.summary
+            && let Relation::Newer(surplus) | Relation::Diverged { theirs: surplus, .. } =
+                compare(own.summary, own.digest, theirs, rules)
+            && !surplus.is_empty()
+        {
+            let reason = format!("{}, as it last told; it does not answer now", ahead(name, surplus, theirs, own));
+            return outdated(OutdatedCode::MasterOutOfDate, reason);
+        }
+        let version = peer.version.filter(|version| version.serial > own.summary.end.serial)?;
+        // A summary of the same end was judged above, and found to hold nothing but `Reign` entries beyond ours.
+        if peer.summary.as_ref().is_some_and(|known| known.end.serial >= version.serial) {
+            return None;
+        }
+        let reason = format!("{name} was at {version} when last heard, this registry is at {}; it does not answer now", own.summary.end);
+        outdated(OutdatedCode::MasterOutOfDate, reason)
+    })
+}
+
+fn ahead(name: &PeerName, surplus: super::Surplus, theirs: &Summary, own: Own<'_>) -> String {
+    let updates = surplus.updates;
+    let s = if updates == 1 { "" } else { "s" };
+    format!(
+        "{name} is at {} and holds {updates} update{s} (entries {} to {}) that this registry, at {}, lacks",
+        theirs.end,
+        surplus.fork + 1,
+        surplus.end,
+        own.summary.end
+    )
+}
+
+fn database(summary: &Summary) -> String {
+    summary.database.map_or_else(|| "none".to_owned(), |id| id.short())
+}
+
+/// Is it proven that nothing acknowledged is missing? With k copies of every update among N registries, any N-k+1 of them
+/// include one copy.
+fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Proof {
+    let registries = answers.iter().filter(|answer| answer.summary.is_some());
+    let counted = registries.clone().filter(|answer| !answer.unproven).count() + usize::from(!own.unproven);
+    let counted = u64::try_from(counted).unwrap_or(u64::MAX);
+    let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies.max(1));
+    if !rules.hold(Rule::Coverage) {
+        needed = needed.saturating_sub(1);
+    }
+    let heard: Vec<String> = registries.map(|answer| answer.name.to_string()).collect();
+    let missing: Vec<String> = silent.iter().map(|peer| peer.name.to_string()).collect();
+    let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let (heard, missing) = (list(heard), list(missing));
+    let proven = counted >= needed;
+    let text = if proven {
+        format!("proven: nothing acknowledged is missing (heard: {heard})")
+    } else {
+        format!("known to be complete against: {heard}; not heard: {missing} ({counted} of {needed} registries needed for a proof)")
+    };
+    Proof { proven, text }
+}

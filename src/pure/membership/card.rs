@@ -56,6 +56,9 @@ pub struct Identity {
     pub generation: u64,
     /// The highest epoch that the peer ever agreed to obey. Never goes back.
     pub promise: Epoch,
+    /// The highest epoch that a registry drew for itself, whether it came to reign in it or not.
+    #[serde(default)]
+    pub drawn: Option<Epoch>,
     /// A registry's role when it last ran; `None` before its first run, and for nodes.
     pub role: Option<Role>,
     /// The role that the configuration file gave when it last ran: a change is the operator's newer word.

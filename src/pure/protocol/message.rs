@@ -2,7 +2,8 @@
 
 use super::report::{NodeReport, ServerReport};
 use super::request::{Request, Response};
-use crate::pure::base::ServerId;
+use crate::pure::base::{DatabaseId, ServerId};
+use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::entry::bytes;
 use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Summary, Version};
 use crate::pure::membership::{PeerCard, Standing};
@@ -37,6 +38,8 @@ pub enum Message {
     Prepare {
         /// The epoch to come.
         epoch: Epoch,
+        /// The candidate's database; a registry that holds another promises nothing. `None` when it founds one.
+        database: Option<DatabaseId>,
     },
     /// The promise was stored; nothing lower will be obeyed.
     Promised {
@@ -104,6 +107,15 @@ pub enum Message {
         #[serde(with = "bytes")]
         bytes: Vec<u8>,
     },
+    /// The replica has the parts of the snapshot up to here and wants the next one.
+    SnapshotNext {
+        /// The epoch that it obeys.
+        epoch: Epoch,
+        /// The snapshot's.
+        version: Version,
+        /// Bytes that it has.
+        offset: u64,
+    },
     /// A node tells what it is and obeys.
     NodeStatus(Box<NodeReport>),
     /// A node's servers: all of them in parts (first, ..., last), or the changed ones.
@@ -154,24 +166,4 @@ pub struct SlicePart {
     pub servers: Vec<ServerSpec>,
     /// Servers that were removed, with the serial of the removal: the only reason to delete a server's directory.
     pub removals: Vec<(ServerId, Serial)>,
-}
-
-/// Why a claim or feed was refused. Codes are stable; scripts and alerts may match them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RefusalCode {
-    /// The refuser obeys a higher epoch.
-    StaleMaster,
-    /// The refuser holds updates that the claimant lacks.
-    ReplicaAhead,
-    /// Both hold updates that the other lacks.
-    Diverged,
-    /// Two claims of one number.
-    Contested,
-    /// Another database.
-    ForeignStore,
-    /// Same place, other digest.
-    Corrupt,
-    /// The number is further ahead than numbers grow.
-    EpochJump,
 }

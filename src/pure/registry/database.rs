@@ -1,0 +1,360 @@
+//! The database in memory: the log's kept end, its lineage and digests, and the deployment that it adds up to.
+//!
+//! ```text
+//!   trimmed ......... | kept entries ............. |
+//!   1            base | base+1               end   |
+//!                     digest known, state as values
+//! ```
+//!
+//! Every change returns the [`Batch`] that makes it durable. Invariants: serials have no gaps, each digest chains over the
+//! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments.
+
+use super::effect::{Batch, Image};
+use super::payload::Payload;
+use crate::pure::base::{DatabaseId, RequestId};
+use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
+use crate::pure::model::deployment::{ApplicationRecord, Update};
+use crate::pure::model::validate::Fault;
+use crate::pure::model::Deployment;
+use crate::pure::wire::{CodecError, decode, encode};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// A digest is kept for every so many entries, so that logs can be compared below what was trimmed.
+const CHECK_EVERY: Serial = 1024;
+/// How many bytes of kept entries a registry holds in memory at most, whatever `log_keep` says.
+const LOG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Why the database, or an addition to it, is not sound. The database is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// The entry does not follow the end.
+    #[error("entry {got} does not follow entry {end}")]
+    Gap {
+        /// What came.
+        got: Serial,
+        /// The end.
+        end: Serial,
+    },
+    /// The digest is not the one that the content gives.
+    #[error("entry {at} has another digest than its content gives")]
+    Digest {
+        /// Where.
+        at: Serial,
+    },
+    /// The entry names another epoch than the reign that it stands in.
+    #[error("entry {at} names another epoch than the reign that it stands in")]
+    Epoch {
+        /// Where.
+        at: Serial,
+    },
+    /// The content cannot be read.
+    #[error("entry {at} cannot be read: {source}")]
+    Content {
+        /// Where.
+        at: Serial,
+        /// Why.
+        source: CodecError,
+    },
+    /// The content breaks a rule of the deployment.
+    #[error("entry {at} does not fit the deployment: {}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faults {
+        /// Where.
+        at: Serial,
+        /// Which.
+        faults: Vec<Fault>,
+    },
+    /// The stored values are damaged.
+    #[error("the stored values are damaged: {0}")]
+    Values(String),
+}
+
+/// The end of what was trimmed: what the first kept entry follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Base {
+    version: Version,
+}
+
+/// The database.
+#[derive(Clone, Debug, Default)]
+pub struct Database {
+    id: Option<DatabaseId>,
+    lineage: Lineage,
+    checks: BTreeMap<Serial, Digest>,
+    base: Base,
+    log: VecDeque<Arc<Entry>>,
+    log_bytes: usize,
+    requests: BTreeMap<RequestId, Serial>,
+    deployment: Arc<Deployment>,
+}
+
+impl Database {
+    /// The database as the store loaded it, checked as a whole.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] names the place of the damage; such a database must not be served.
+    pub fn restore(image: Image) -> Result<Self, DatabaseError> {
+        let damaged = |key: &str, error: CodecError| DatabaseError::Values(format!("{key}: {error}"));
+        let get = |key: &str| image.values.get(key);
+        let mut database = Self::default();
+        if let Some(bytes) = get("database") {
+            database.id = Some(decode(bytes).map_err(|error| damaged("database", error))?);
+        }
+        if let Some(bytes) = get("base") {
+            database.base = decode(bytes).map_err(|error| damaged("base", error))?;
+        }
+        if let Some(bytes) = get("lineage") {
+            database.lineage = decode(bytes).map_err(|error| damaged("lineage", error))?;
+        }
+        for (key, bytes) in image.values.range("check/".to_owned()..).take_while(|(key, _)| key.starts_with("check/")) {
+            let serial = key.trim_start_matches("check/").parse().map_err(|_| DatabaseError::Values(format!("{key}: no serial")))?;
+            database.checks.insert(serial, decode(bytes).map_err(|error| damaged(key, error))?);
+        }
+        database.deployment = Arc::new(Deployment::restore(&image.values).map_err(DatabaseError::Values)?);
+        for entry in image.log {
+            database.verify(&entry)?;
+            database.push(Arc::new(entry));
+        }
+        database.verify_lineage()?;
+        Ok(database)
+    }
+
+    /// Which database; `None` while empty.
+    pub fn id(&self) -> Option<DatabaseId> {
+        self.id
+    }
+    /// Its end.
+    pub fn end(&self) -> Version {
+        self.log.back().map_or(self.base.version, |entry| entry.version())
+    }
+    /// All its reigns.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+    /// What it adds up to.
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.deployment
+    }
+    /// The first entry that is still kept, or the one to come.
+    pub fn log_first(&self) -> Serial {
+        self.base.version.serial + 1
+    }
+    /// The entry that carried out this request, if it is still kept.
+    pub fn find(&self, request: RequestId) -> Option<&Arc<Entry>> {
+        self.entry(*self.requests.get(&request)?)
+    }
+    /// The entry of this serial, if it is still kept.
+    pub fn entry(&self, serial: Serial) -> Option<&Arc<Entry>> {
+        let index = serial.checked_sub(self.log_first())?;
+        self.log.get(usize::try_from(index).ok()?)
+    }
+    /// The digest after `serial` entries, where it is still known.
+    pub fn digest_at(&self, serial: Serial) -> Option<Digest> {
+        if serial == self.base.version.serial {
+            return Some(self.base.version.digest);
+        }
+        self.entry(serial).map(|entry| entry.digest).or_else(|| self.checks.get(&serial).copied())
+    }
+    /// What others need for comparing.
+    pub fn summary(&self) -> Summary {
+        Summary { database: self.id, lineage: self.lineage.clone(), end: self.end(), checks: self.checks.clone() }
+    }
+    /// Kept entries after `serial`, at most `count` and about `bytes`, at least one if there is one.
+    pub fn entries_after(&self, serial: Serial, count: u64, bytes: usize) -> Vec<Arc<Entry>> {
+        let mut taken = 0;
+        let range = (serial + 1)..=serial.saturating_add(count).min(self.end().serial);
+        let fits = |entry: &&Arc<Entry>| {
+            taken += entry.size();
+            taken <= bytes || taken == entry.size()
+        };
+        range.map_while(|serial| self.entry(serial)).take_while(fits).cloned().collect()
+    }
+
+    /// Makes this empty database that of a new grid.
+    pub fn found(&mut self, id: DatabaseId) -> Batch {
+        debug_assert!(self.id.is_none(), "a database is founded once");
+        self.id = Some(id);
+        Batch { put: [("database".to_owned(), encode(&id))].into(), ..Batch::default() }
+    }
+
+    /// Appends one entry after checking everything about it; trims to `keep` entries.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; the database is as it was.
+    pub fn append(&mut self, entry: Arc<Entry>, keep: u64) -> Result<Batch, DatabaseError> {
+        let at = entry.serial;
+        self.verify(&entry)?;
+        let payload = Payload::of(&entry).map_err(|source| DatabaseError::Content { at, source })?;
+        let mut batch = Batch::default();
+        if let Some(update) = update(&entry, &payload) {
+            let values = Arc::make_mut(&mut self.deployment).apply(&update, at);
+            let values = values.map_err(|faults| DatabaseError::Faults { at, faults })?;
+            batch.put = values.put;
+            batch.delete = values.delete;
+        }
+        let before = self.end();
+        if let Payload::Reign(reign) = payload {
+            if before.serial > 0 {
+                self.keep_check(before.serial, before.digest, &mut batch);
+            }
+            self.lineage.0.push(Reign { epoch: entry.epoch, by: reign.by, first: at });
+            batch.put.insert("lineage".to_owned(), encode(&self.lineage));
+        }
+        if at.is_multiple_of(CHECK_EVERY) {
+            self.keep_check(at, entry.digest, &mut batch);
+        }
+        self.push(entry.clone());
+        batch.append = vec![entry];
+        self.trim(keep, &mut batch);
+        Ok(batch)
+    }
+
+    /// Drops an empty surplus: the entries after `fork`, all of which open a reign.
+    ///
+    /// `None` when one of them is no `Reign` entry or was trimmed; nothing is dropped then.
+    pub fn drop_empty_surplus(&mut self, fork: Serial) -> Option<Batch> {
+        let surplus = (fork + 1)..=self.end().serial;
+        if !surplus.clone().all(|serial| self.entry(serial).is_some_and(|entry| entry.kind == EntryKind::Reign)) {
+            return None;
+        }
+        Some(self.cut(fork))
+    }
+
+    /// Drops what follows `fork`, whatever it is. Only for a test that switches the rule off that forbids it.
+    #[cfg(feature = "mutants")]
+    pub fn drop_any_surplus(&mut self, fork: Serial) -> Option<Batch> {
+        (fork >= self.base.version.serial).then(|| self.cut(fork))
+    }
+
+    fn cut(&mut self, fork: Serial) -> Batch {
+        let mut batch = Batch { cut_after: Some(fork), ..Batch::default() };
+        while self.log.back().is_some_and(|entry| entry.serial > fork) {
+            if let Some(entry) = self.log.pop_back() {
+                self.log_bytes -= entry.size();
+                self.requests.remove(&entry.request);
+            }
+        }
+        self.lineage.truncate(fork);
+        batch.put.insert("lineage".to_owned(), encode(&self.lineage));
+        let gone: Vec<Serial> = self.checks.range(fork + 1..).map(|(serial, _)| *serial).collect();
+        for serial in gone {
+            self.checks.remove(&serial);
+            batch.delete.push(check_key(serial));
+        }
+        batch
+    }
+
+    /// Everything that is needed to go on from here, as bytes: the state, without the log.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut values = self.deployment.values();
+        values.extend(self.id.map(|id| ("database".to_owned(), encode(&id))));
+        values.insert("lineage".to_owned(), encode(&self.lineage));
+        values.insert("base".to_owned(), encode(&Base { version: self.end() }));
+        values.extend(self.checks.iter().map(|(serial, digest)| (check_key(*serial), encode(digest))));
+        let values: Vec<(String, serde_bytes::Bytes)> =
+            values.into_iter().map(|(key, bytes)| (key, serde_bytes::Bytes(bytes))).collect();
+        encode(&values)
+    }
+
+    /// The database that a snapshot holds, and the batch that puts it in place of whatever is there.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or their end is not `version`.
+    pub fn from_snapshot(bytes: &[u8], version: Version) -> Result<(Self, Batch), DatabaseError> {
+        let values: Vec<(String, serde_bytes::Bytes)> = decode(bytes).map_err(|error| DatabaseError::Values(error.to_string()))?;
+        let values: BTreeMap<String, Vec<u8>> = values.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();
+        let database = Self::restore(Image { values: values.clone(), log: Vec::new() })?;
+        if database.end() != version || database.id.is_none() {
+            return Err(DatabaseError::Values(format!("it ends at {}, {version} was announced", database.end())));
+        }
+        Ok((database, Batch { wipe: true, put: values, ..Batch::default() }))
+    }
+
+    fn verify(&self, entry: &Entry) -> Result<(), DatabaseError> {
+        let (end, at) = (self.end(), entry.serial);
+        if at != end.serial + 1 {
+            return Err(DatabaseError::Gap { got: at, end: end.serial });
+        }
+        let id = self.id.ok_or_else(|| DatabaseError::Values("entries without a database id".to_owned()))?;
+        if entry.chain(id, &end.digest) != entry.digest {
+            return Err(DatabaseError::Digest { at });
+        }
+        let opened = self.lineage.0.iter().rev().find(|reign| reign.first <= at);
+        let fits = match entry.kind {
+            // A restored lineage already holds the reign; a new entry opens it.
+            EntryKind::Reign => opened.is_none_or(|reign| reign.first < at || reign.epoch == entry.epoch),
+            _ => opened.is_some_and(|reign| reign.epoch == entry.epoch),
+        };
+        if fits { Ok(()) } else { Err(DatabaseError::Epoch { at }) }
+    }
+
+    fn verify_lineage(&self) -> Result<(), DatabaseError> {
+        let end = self.end();
+        let ordered = self.lineage.0.windows(2).all(|pair| matches!(pair, [a, b] if a.first < b.first));
+        let ends = self.lineage.last().map_or(end.serial == 0, |last| last.first <= end.serial && last.epoch.number == end.epoch);
+        if !ordered || !ends {
+            return Err(DatabaseError::Values("the lineage does not fit the log".to_owned()));
+        }
+        let wrong = self.checks.iter().find(|(serial, digest)| self.entry(**serial).is_some_and(|entry| entry.digest != **digest));
+        wrong.map_or(Ok(()), |(serial, _)| Err(DatabaseError::Digest { at: *serial }))
+    }
+
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.log_bytes += entry.size();
+        self.requests.insert(entry.request, entry.serial);
+        self.log.push_back(entry);
+    }
+
+    fn keep_check(&mut self, serial: Serial, digest: Digest, batch: &mut Batch) {
+        self.checks.insert(serial, digest);
+        batch.put.insert(check_key(serial), encode(&digest));
+    }
+
+    fn trim(&mut self, keep: u64, batch: &mut Batch) {
+        let keep = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
+        let mut trimmed = false;
+        while self.log.len() > 1 && (self.log.len() > keep || self.log_bytes > LOG_BYTES_MAX) {
+            let Some(entry) = self.log.pop_front() else { break };
+            self.log_bytes -= entry.size();
+            self.requests.remove(&entry.request);
+            self.base = Base { version: entry.version() };
+            trimmed = true;
+        }
+        if trimmed {
+            batch.trim_before = Some(self.log_first());
+            batch.put.insert("base".to_owned(), encode(&self.base));
+        }
+    }
+}
+
+fn check_key(serial: Serial) -> String {
+    format!("check/{serial:020}")
+}
+
+/// The change to the deployment that an entry makes; `None` for a `Reign`.
+fn update(entry: &Entry, payload: &Payload) -> Option<Update> {
+    Some(match payload.clone() {
+        Payload::Reign(_) => return None,
+        Payload::PutRegistry(record) => Update::PutRegistry(record),
+        Payload::ForgetRegistry(name) => Update::ForgetRegistry(name),
+        Payload::PutApplication(application) => Update::PutApplication(ApplicationRecord {
+            descriptor: application.descriptor,
+            revision: application.revision,
+            version: entry.version(),
+            time: entry.time,
+            actor: entry.actor.clone(),
+        }),
+        Payload::RemoveApplication(name) => Update::RemoveApplication(name),
+        Payload::PutObject(record) => Update::PutObject(record),
+        Payload::RemoveObject(id) => Update::RemoveObject(id),
+    })
+}
+
+mod serde_bytes {
+    use serde::{Deserialize, Serialize};
+
+    /// Bytes as one CBOR byte string.
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    pub(super) struct Bytes(#[serde(with = "crate::pure::lineage::entry::bytes")] pub(super) Vec<u8>);
+}

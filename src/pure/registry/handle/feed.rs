@@ -1,0 +1,243 @@
+//! The master's side of replication: who is attached, what each has, and when an update is acknowledged.
+
+use super::super::effect::Effect;
+use super::super::state::{Follower, Outgoing, Pending, Registry};
+use crate::pure::base::limits::{FOLLOW_WINDOW, PART_BYTES_MAX};
+use crate::pure::base::{Moment, PeerName};
+use crate::pure::lineage::claim::RefusalCode;
+use crate::pure::lineage::compare::Relation;
+use crate::pure::lineage::rules::Rule;
+use crate::pure::lineage::{Digest, Epoch, Summary, Version};
+use crate::pure::membership::Standing;
+use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::{Message, Response};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What was sent and not confirmed for this long is sent again.
+const RESEND: Duration = Duration::from_secs(1);
+
+impl Registry {
+    /// A replica asks to be fed from its own end on.
+    pub(super) fn asked_to_feed(&mut self, from: &PeerName, epoch: Epoch, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
+        if self.reign() != Some(epoch) {
+            let status = Box::new(self.status());
+            out.push(Effect::Send { to: from.clone(), message: Message::Status(status) });
+            return;
+        }
+        let relation = self.relation(summary);
+        match relation {
+            Relation::Same | Relation::Older(_) => self.attach(from, summary, moment, out),
+            Relation::Foreign => self.refuse(from, epoch, RefusalCode::ForeignStore, out),
+            Relation::Newer(_) | Relation::Diverged { .. } | Relation::Corrupt { .. } => {
+                // It obeys our epoch and has what we never wrote: one of the two disks is wrong, and we cannot know which.
+                self.refuse(from, epoch, RefusalCode::Corrupt, out);
+                let reason = format!("CORRUPT: {from} follows epoch {} and has another history; writes are stopped. Check both disks, then restart the intact one with --promote", epoch.number);
+                self.step_down(Standing::Outdated, reason, moment, out);
+            }
+        }
+    }
+
+    fn attach(&mut self, from: &PeerName, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
+        let end = summary.end;
+        let known = self.database.digest_at(end.serial).is_some();
+        let snapshot = end.serial + 1 < self.database.log_first() || !known;
+        let outgoing = snapshot.then(|| {
+            let bytes = Arc::new(self.database.snapshot());
+            let digest = Digest(*blake3::hash(&bytes).as_bytes());
+            Outgoing { version: self.database.end(), bytes, digest, offset: 0 }
+        });
+        let late = end.serial < self.database.end().serial;
+        let follower = Follower { have: end, sent: end.serial, moved: moment.now, late, snapshot: outgoing };
+        if let Some(reigning) = self.reigning() {
+            reigning.refusals.remove(from);
+            reigning.followers.insert(from.clone(), follower);
+        }
+        self.happened(moment, "replica attached", format!("{from} at {end}{}", if snapshot { ", needs a snapshot" } else { "" }), out);
+        if let Some(peer) = self.peers.get(from) {
+            let card = peer.card.clone();
+            self.record_registry(&card, moment, out);
+        }
+        self.feed(from, moment, out);
+    }
+
+    /// Sends a replica what it lacks, within its window.
+    pub(super) fn feed(&mut self, to: &PeerName, moment: &Moment, out: &mut Vec<Effect>) {
+        let Some(mut follower) = self.reigning().and_then(|reigning| reigning.followers.get(to).cloned()) else { return };
+        let Some(epoch) = self.reign() else { return };
+        if let Some(snapshot) = &follower.snapshot {
+            out.push(Effect::Send { to: to.clone(), message: snapshot_part(epoch, snapshot) });
+        } else {
+            let limit = follower.have.serial.saturating_add(FOLLOW_WINDOW);
+            while follower.sent < limit {
+                let entries = self.database.entries_after(follower.sent, limit - follower.sent, PART_BYTES_MAX);
+                let (Some(last), Some(previous_digest)) = (entries.last(), self.database.digest_at(follower.sent)) else { break };
+                let (previous, sent) = (follower.sent, last.serial);
+                let entries = entries.iter().map(|entry| entry.as_ref().clone()).collect();
+                out.push(Effect::Send { to: to.clone(), message: Message::Entries { epoch, previous, previous_digest, entries } });
+                follower.sent = sent;
+                follower.moved = moment.now;
+            }
+        }
+        if let Some(reigning) = self.reigning() {
+            reigning.followers.insert(to.clone(), follower);
+        }
+    }
+
+    /// A replica has everything up to a version on its disk.
+    pub(super) fn follower_has(&mut self, from: &PeerName, epoch: Epoch, version: Version, moment: &Moment, out: &mut Vec<Effect>) {
+        if self.reign() != Some(epoch) {
+            return;
+        }
+        if self.database.digest_at(version.serial).is_some_and(|digest| digest != version.digest) {
+            let reason = format!("CORRUPT: {from} has other bytes at entry {}; writes are stopped. Check both disks, then restart the intact one with --promote", version.serial);
+            self.refuse(from, epoch, RefusalCode::Corrupt, out);
+            return self.step_down(Standing::Outdated, reason, moment, out);
+        }
+        let end = self.database.end().serial;
+        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else { return };
+        if version.serial < follower.have.serial {
+            return;
+        }
+        follower.have = version;
+        follower.moved = moment.now;
+        follower.sent = follower.sent.max(version.serial);
+        if follower.snapshot.as_ref().is_some_and(|snapshot| version.serial >= snapshot.version.serial) {
+            follower.snapshot = None;
+        }
+        follower.late &= version.serial < end;
+        self.feed(from, moment, out);
+        self.acknowledge(moment, out);
+    }
+
+    /// A replica wants the next part of its snapshot.
+    pub(super) fn follower_wants(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        version: Version,
+        offset: u64,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.reign() != Some(epoch) {
+            return;
+        }
+        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else { return };
+        let Some(snapshot) = follower.snapshot.as_mut().filter(|snapshot| snapshot.version == version) else { return };
+        snapshot.offset = offset;
+        follower.moved = moment.now;
+        self.feed(from, moment, out);
+    }
+
+    /// Sends again what was not confirmed in time.
+    pub(super) fn resend(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let Some(reigning) = self.reigning() else { return };
+        let open = |follower: &Follower| follower.sent > follower.have.serial || follower.snapshot.is_some();
+        let stuck: Vec<PeerName> = reigning
+            .followers
+            .iter_mut()
+            .filter(|(_, follower)| open(follower) && moment.now.since(follower.moved) >= RESEND)
+            .map(|(name, follower)| {
+                follower.sent = follower.have.serial;
+                follower.moved = moment.now;
+                name.clone()
+            })
+            .collect();
+        for name in stuck {
+            self.feed(&name, moment, out);
+        }
+    }
+
+    /// Takes an update in: it is stored; the answer waits for copies.
+    pub(super) fn await_copies(&mut self, pending: Pending, moment: &Moment, out: &mut Vec<Effect>) {
+        let Some(reigning) = self.reigning() else { return };
+        reigning.pending.push_back(pending);
+        let followers: Vec<PeerName> = reigning.followers.keys().cloned().collect();
+        for name in followers {
+            self.feed(&name, moment, out);
+        }
+        self.acknowledge(moment, out);
+    }
+
+    /// Acknowledges, in order, every update that enough disks hold, or whose time is up.
+    pub(super) fn acknowledge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let min_copies = if self.config.rules.hold(Rule::WaitForCopies) { self.config.min_copies } else { 1 };
+        let Some(reigning) = self.reigning() else { return };
+        let before = reigning.acknowledged.0.serial;
+        while let Some(front) = reigning.pending.front_mut() {
+            let serial = front.version.serial;
+            let has = |follower: &&Follower| follower.have.serial >= serial;
+            let copies = 1 + u64::try_from(reigning.followers.values().filter(has).count()).unwrap_or(u64::MAX);
+            let timed_out = moment.now >= front.until;
+            if timed_out {
+                reigning.followers.values_mut().filter(|follower| follower.have.serial < serial).for_each(|late| late.late = true);
+            }
+            let waited_for = reigning.followers.values().any(|follower| !follower.late && follower.have.serial < serial);
+            if copies >= min_copies && !waited_for {
+                if let Some((to, mut report)) = front.reply.take().filter(|_| !front.in_doubt) {
+                    report.copies = copies;
+                    let lacking = reigning.followers.iter().filter(|(_, follower)| follower.have.serial < serial);
+                    report.behind = lacking.map(|(name, _)| name.to_string()).collect();
+                    for to in to {
+                        out.push(Effect::Reply { to, response: Response::Applied(Box::new(report.clone())), last: true });
+                    }
+                }
+                reigning.acknowledged = (front.version, front.deployment.clone());
+                reigning.pending.pop_front();
+                continue;
+            }
+            if timed_out && !front.in_doubt {
+                front.in_doubt = true;
+                if let Some((to, _)) = front.reply.take() {
+                    let failure = in_doubt(serial, copies, min_copies, "the deadline for copies passed");
+                    out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+                }
+            }
+            break;
+        }
+        // The one behind a stuck update may be out of time as well.
+        for late in reigning.pending.iter_mut().skip(1).filter(|late| moment.now >= late.until && !late.in_doubt) {
+            late.in_doubt = true;
+            if let Some((to, _)) = late.reply.take() {
+                let failure = in_doubt(late.version.serial, 1, min_copies, "an earlier update waits for copies");
+                out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+            }
+        }
+        if reigning.acknowledged.0.serial > before {
+            self.tell_all_nodes(out);
+        }
+    }
+
+    /// The reign ends: what was stored and not acknowledged is in doubt, never failed.
+    pub(super) fn abandon_pending(&mut self, reason: &str, out: &mut Vec<Effect>) {
+        let min_copies = self.config.min_copies;
+        let Some(reigning) = self.reigning() else { return };
+        for pending in std::mem::take(&mut reigning.pending) {
+            let Some((to, _)) = pending.reply else { continue };
+            let failure = in_doubt(pending.version.serial, 1, min_copies, reason);
+            out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+        }
+    }
+}
+
+fn in_doubt(serial: u64, copies: u64, min_copies: u64, reason: &str) -> Failure {
+    Failure::new(
+        ErrorCode::InDoubt,
+        format!("the update is stored as entry {serial} and known to be on {copies} of {min_copies} disks wanted: {reason}"),
+        "it may still take hold; repeat the same command: the same request is applied once",
+    )
+}
+
+fn snapshot_part(epoch: Epoch, snapshot: &Outgoing) -> Message {
+    let start = usize::try_from(snapshot.offset).unwrap_or(usize::MAX).min(snapshot.bytes.len());
+    let end = start.saturating_add(PART_BYTES_MAX).min(snapshot.bytes.len());
+    Message::Snapshot {
+        epoch,
+        version: snapshot.version,
+        offset: u64::try_from(start).unwrap_or(u64::MAX),
+        total: u64::try_from(snapshot.bytes.len()).unwrap_or(u64::MAX),
+        digest: snapshot.digest,
+        bytes: snapshot.bytes.get(start..end).unwrap_or_default().to_vec(),
+    }
+}

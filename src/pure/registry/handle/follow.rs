@@ -1,0 +1,183 @@
+//! The replica's side of replication: it appends what follows its own end, and nothing else.
+
+use super::super::database::{Database, DatabaseError};
+use super::super::effect::{Batch, Effect};
+use super::super::state::{Incoming, Registry, Seat, Trouble};
+use crate::pure::base::limits::SNAPSHOT_BYTES_MAX;
+use crate::pure::base::{Moment, PeerName};
+use crate::pure::lineage::claim::{Authority, RefusalCode, authority};
+use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Version};
+use crate::pure::membership::Standing;
+use crate::pure::protocol::Message;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Asks for the feed again at most this often.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// One part of a snapshot as it came.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) version: Version,
+    pub(super) offset: u64,
+    pub(super) total: u64,
+    pub(super) digest: Digest,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Registry {
+    /// Tells the master what we have, so that it sends the rest.
+    pub(super) fn ask_for_feed(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let summary = Box::new(self.database.summary());
+        if let Seat::Following(following) = &mut self.seat {
+            following.asked = moment.now;
+            following.incoming = None;
+            let (to, epoch) = (following.master.clone(), following.epoch);
+            out.push(Effect::Send { to, message: Message::Follow { epoch, summary } });
+        }
+    }
+
+    /// Is this feed from the master that we follow? A lower epoch is told that it is over.
+    fn obeys(&mut self, from: &PeerName, epoch: Epoch, out: &mut Vec<Effect>) -> bool {
+        let followed = matches!(&self.seat, Seat::Following(following) if following.master == *from && following.epoch == epoch);
+        if followed {
+            return true;
+        }
+        match authority(self.identity.promise, epoch, self.config.rules) {
+            Authority::Lower => self.refuse(from, epoch, RefusalCode::StaleMaster, out),
+            Authority::Contest => self.refuse(from, epoch, RefusalCode::Contested, out),
+            Authority::Higher | Authority::Same | Authority::Jump => {}
+        }
+        false
+    }
+
+    /// Entries came: those that follow our end are appended and, once durable, confirmed.
+    pub(super) fn fed(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        previous: (Serial, Digest),
+        entries: Vec<Entry>,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.obeys(from, epoch, out) {
+            return;
+        }
+        let mut batches: Vec<Batch> = Vec::new();
+        let mut fault = None;
+        if self.database.digest_at(previous.0).is_some_and(|digest| digest != previous.1) {
+            fault = Some(DatabaseError::Digest { at: previous.0 });
+        }
+        let mut gap = previous.0 > self.database.end().serial;
+        for entry in entries.into_iter().filter(|_| fault.is_none() && !gap) {
+            if let Some(known) = self.database.digest_at(entry.serial) {
+                if known != entry.digest {
+                    fault = Some(DatabaseError::Digest { at: entry.serial });
+                    break;
+                }
+                continue;
+            }
+            match self.database.append(Arc::new(entry), self.config.log_keep) {
+                Ok(batch) => batches.push(batch),
+                Err(DatabaseError::Gap { .. }) => gap = true,
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        out.extend(batches.into_iter().map(Effect::Commit));
+        if let Some(fault) = fault {
+            return self.corrupt_feed(from, epoch, &fault, moment, out);
+        }
+        if gap {
+            if matches!(&self.seat, Seat::Following(following) if moment.now.since(following.asked) >= ASK_AGAIN) {
+                self.ask_for_feed(moment, out);
+            }
+            return;
+        }
+        let version = self.database.end();
+        out.push(Effect::Send { to: from.clone(), message: Message::Have { epoch, version } });
+    }
+
+    fn corrupt_feed(&mut self, from: &PeerName, epoch: Epoch, fault: &DatabaseError, moment: &Moment, out: &mut Vec<Effect>) {
+        let reason = format!("CORRUPT: what {from} sends does not fit what is here: {fault}; nothing was overwritten. Check both disks");
+        self.refuse(from, epoch, RefusalCode::Corrupt, out);
+        self.happened(moment, RefusalCode::Corrupt.as_str(), reason.clone(), out);
+        self.seat = Seat::Idle;
+        self.trouble = Some(Trouble { standing: Standing::Refusing, reason });
+        // Not judged again before the peer tells something new.
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.status = None;
+        }
+    }
+
+    /// A part of a snapshot came. It replaces the database only when all of it is there, and only if ours is a prefix.
+    pub(super) fn fed_snapshot(&mut self, from: &PeerName, epoch: Epoch, part: Part, moment: &Moment, out: &mut Vec<Effect>) {
+        if !self.obeys(from, epoch, out) {
+            return;
+        }
+        let end = self.database.end().serial;
+        let Seat::Following(following) = &mut self.seat else { return };
+        if part.version.serial <= end || part.total > u64::try_from(SNAPSHOT_BYTES_MAX).unwrap_or(u64::MAX) {
+            return;
+        }
+        if part.offset == 0 {
+            let (version, digest, total) = (part.version, part.digest, part.total);
+            following.incoming = Some(Incoming { version, digest, total, bytes: Vec::new() });
+        }
+        let Some(incoming) = following.incoming.as_mut().filter(|incoming| incoming.version == part.version) else { return };
+        let have = u64::try_from(incoming.bytes.len()).unwrap_or(u64::MAX);
+        let more = u64::try_from(part.bytes.len()).unwrap_or(u64::MAX);
+        if part.offset != have || have.saturating_add(more) > incoming.total {
+            return;
+        }
+        incoming.bytes.extend_from_slice(&part.bytes);
+        following.asked = moment.now;
+        let have = have + more;
+        if have < incoming.total {
+            let (version, offset) = (part.version, have);
+            out.push(Effect::Send { to: from.clone(), message: Message::SnapshotNext { epoch, version, offset } });
+            return;
+        }
+        let incoming = following.incoming.take();
+        if let Some(incoming) = incoming {
+            self.install(from, epoch, &incoming, moment, out);
+        }
+    }
+
+    fn install(&mut self, from: &PeerName, epoch: Epoch, incoming: &Incoming, moment: &Moment, out: &mut Vec<Effect>) {
+        let whole = Digest(*blake3::hash(&incoming.bytes).as_bytes()) == incoming.digest;
+        let opened = Database::from_snapshot(&incoming.bytes, incoming.version);
+        let (database, batch) = match opened {
+            Ok(opened) if whole => opened,
+            Ok(_) => return self.corrupt_feed(from, epoch, &DatabaseError::Values("the snapshot came altered".to_owned()), moment, out),
+            Err(error) => return self.corrupt_feed(from, epoch, &error, moment, out),
+        };
+        use crate::pure::lineage::compare::Relation;
+        match self.relation(&database.summary()) {
+            Relation::Newer(_) | Relation::Same => {}
+            Relation::Older(_) | Relation::Diverged { .. } | Relation::Foreign | Relation::Corrupt { .. } => {
+                let error = DatabaseError::Values("the snapshot does not contain what is here".to_owned());
+                return self.corrupt_feed(from, epoch, &error, moment, out);
+            }
+        }
+        self.database = database;
+        out.push(Effect::Commit(batch));
+        let version = self.database.end();
+        self.happened(moment, "snapshot installed", format!("{version} from {from}"), out);
+        out.push(Effect::Send { to: from.clone(), message: Message::Have { epoch, version } });
+    }
+
+    /// A feed that stands still is asked for again.
+    pub(super) fn nudge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        if let Seat::Following(following) = &self.seat {
+            let known = self.peers.get(&following.master).and_then(super::super::state::Peer::version);
+            let behind = known.is_some_and(|version| version.serial > self.database.end().serial);
+            if behind && moment.now.since(following.asked) >= Duration::from_secs(2) {
+                self.ask_for_feed(moment, out);
+            }
+        }
+    }
+}

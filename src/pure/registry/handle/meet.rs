@@ -1,0 +1,270 @@
+//! Two registries meet: claims are judged, promises heard, refusals said and taken.
+
+use super::super::effect::Effect;
+use super::super::state::{Following, Registry, Seat, Trouble};
+use crate::pure::base::{DatabaseId, Moment, PeerName};
+use crate::pure::lineage::claim::{Authority, Data, RefusalCode, authority, judge};
+use crate::pure::lineage::compare::{Relation, compare};
+use crate::pure::lineage::rules::Rule;
+use crate::pure::lineage::{Epoch, Summary};
+use crate::pure::membership::Standing;
+use crate::pure::protocol::{Message, Status};
+
+impl Registry {
+    pub(super) fn heard_status(&mut self, from: &PeerName, status: Status, moment: &Moment, out: &mut Vec<Effect>) {
+        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.is_registry()) else { return };
+        peer.summary = Some(status.summary.clone());
+        peer.status = Some(status.clone());
+        if self.reign().is_some() {
+            self.heard_promise(from, status.promise, moment, out);
+        }
+        if let Some(claim) = status.claim {
+            self.heard_claim(from, claim, moment, out);
+        }
+        self.survey_answered(from, moment, out);
+        // A master that may not lead looks again whenever somebody's position changed.
+        if let Seat::Resting { until, .. } = &mut self.seat {
+            *until = moment.now;
+        }
+    }
+
+    /// A peer's claim to reign: stop for a higher one, contest an equal one, tell a lower one.
+    fn heard_claim(&mut self, from: &PeerName, claim: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        match authority(self.identity.promise, claim, self.config.rules) {
+            Authority::Lower => self.refuse(from, claim, RefusalCode::StaleMaster, out),
+            Authority::Jump => self.refuse(from, claim, RefusalCode::EpochJump, out),
+            Authority::Contest => {
+                self.refuse(from, claim, RefusalCode::Contested, out);
+                if let Some(mine) = self.reign().filter(|mine| mine.contests(claim)) {
+                    self.contest(from, mine, moment, out);
+                }
+            }
+            // `settle` looks for the highest claim and follows or refuses it.
+            Authority::Higher | Authority::Same => {}
+        }
+    }
+
+    /// A peer obeys a higher epoch than the one we reign in: stop before the next write.
+    pub(super) fn heard_promise(&mut self, from: &PeerName, promise: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        let rules = self.config.rules;
+        let Some(mine) = self.reign() else { return };
+        match authority(mine, promise, rules) {
+            Authority::Higher if promise.number > mine.number && rules.hold(Rule::DeposedStops) => {
+                let reason = format!("{from} obeys epoch {}, this registry reigned in {}", promise.number, mine.number);
+                self.step_down(Standing::Superseded, reason, moment, out);
+                self.promise_to(promise, out);
+            }
+            Authority::Contest => self.contest(from, mine, moment, out),
+            Authority::Higher | Authority::Same | Authority::Lower | Authority::Jump => {}
+        }
+    }
+
+    fn contest(&mut self, with: &PeerName, mine: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        let reason = format!(
+            "epoch {} is claimed twice, here and by or before {with}; neither writes. Choose one: restart it with --promote",
+            mine.number
+        );
+        self.step_down(Standing::Contested, reason, moment, out);
+    }
+
+    /// Leaves the seat of the master; updates that wait for copies are in doubt.
+    pub(super) fn step_down(&mut self, standing: Standing, reason: String, moment: &Moment, out: &mut Vec<Effect>) {
+        self.abandon_pending(&reason, out);
+        self.happened(moment, "stepped down", reason.clone(), out);
+        self.seat = Seat::Idle;
+        self.trouble = Some(Trouble { standing, reason });
+    }
+
+    /// Looks for the claim to follow among linked registries, and follows or refuses it. Called after each event.
+    pub(super) fn seek_master(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        if !matches!(self.seat, Seat::Idle) {
+            return;
+        }
+        let linked = self.peers.values().filter(|peer| peer.linked);
+        let claims = linked.filter_map(|peer| {
+            let status = peer.status.as_ref()?;
+            Some((status.claim?, peer.card.name.clone(), status.summary.clone()))
+        });
+        let usable = |claim: Epoch| {
+            matches!(authority(self.identity.promise, claim, self.config.rules), Authority::Higher | Authority::Same)
+        };
+        let Some((claim, master, summary)) = claims.filter(|(claim, ..)| usable(*claim)).max_by_key(|(claim, ..)| *claim) else {
+            if self.trouble.as_ref().is_some_and(|trouble| trouble.standing == Standing::Refusing) {
+                self.trouble = None;
+            }
+            return;
+        };
+        self.meet(&master, claim, &summary, moment, out);
+    }
+
+    fn meet(&mut self, master: &PeerName, claim: Epoch, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
+        let relation = self.relation(summary);
+        let verdict = judge(self.identity.promise, claim, relation, self.config.rules);
+        if verdict.obey {
+            self.promise_to(claim, out);
+        }
+        match verdict.data {
+            Data::Follow => self.follow(master, claim, moment, out),
+            Data::DropAndFollow(fork) => {
+                let dropped = self.database.drop_empty_surplus(fork);
+                #[cfg(feature = "mutants")]
+                let dropped = dropped.or_else(|| {
+                    let off = !self.config.rules.hold(Rule::RefuseOverwrite);
+                    off.then(|| self.database.drop_any_surplus(fork)).flatten()
+                });
+                if let Some(batch) = dropped {
+                    out.push(Effect::Commit(batch));
+                    self.follow(master, claim, moment, out);
+                } else {
+                    self.refuse_data(master, claim, RefusalCode::ReplicaAhead, relation, out);
+                }
+            }
+            Data::Refuse(code) => self.refuse_data(master, claim, code, relation, out),
+        }
+    }
+
+    fn follow(&mut self, master: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        self.trouble = None;
+        self.seat = Seat::Following(Following { master: master.clone(), epoch, asked: moment.now, incoming: None });
+        self.ask_for_feed(moment, out);
+        self.happened(moment, "following", format!("{master} in epoch {}", epoch.number), out);
+    }
+
+    /// Obeys the master's epoch, takes none of its data, and says so on both sides.
+    fn refuse_data(&mut self, master: &PeerName, claim: Epoch, code: RefusalCode, relation: Relation, out: &mut Vec<Effect>) {
+        let reigned = self.database.lineage().last().is_some_and(|reign| reign.by == *self.name());
+        let standing = match code {
+            RefusalCode::ForeignStore => Standing::Detached,
+            _ if reigned => Standing::Superseded,
+            _ => Standing::Refusing,
+        };
+        let trouble = Trouble { standing, reason: self.refusal_text(master, claim, code, relation) };
+        if self.trouble.as_ref() != Some(&trouble) {
+            self.trouble = Some(trouble);
+            self.refuse(master, claim, code, out);
+        }
+    }
+
+    /// Says no to a claimant.
+    pub(super) fn refuse(&self, to: &PeerName, epoch: Epoch, code: RefusalCode, out: &mut Vec<Effect>) {
+        let relation = self.peers.get(to).and_then(|peer| peer.summary.as_ref()).map_or(Relation::Same, |theirs| self.relation(theirs));
+        let text = self.refusal_text(to, epoch, code, relation);
+        let promise = self.identity.promise;
+        out.push(Effect::Send { to: to.clone(), message: Message::Refusal { epoch, code, promise, text } });
+    }
+
+    /// Both sides, the serials, and the next step.
+    fn refusal_text(&self, other: &PeerName, epoch: Epoch, code: RefusalCode, relation: Relation) -> String {
+        let me = self.name();
+        let mine = self.database.end();
+        let theirs = self.peers.get(other).and_then(|peer| peer.summary.as_ref()).map(|summary| summary.end).unwrap_or_default();
+        let (fork, surplus) = match relation {
+            Relation::Older(ours) | Relation::Diverged { ours, .. } => (ours.fork, ours.updates),
+            _ => (0, 0),
+        };
+        let choose = format!(
+            "To keep what {me} holds, restart {me} with role = \"master\"; to keep what {other} holds, set the data folder of {me} aside and start it empty"
+        );
+        match code {
+            RefusalCode::StaleMaster => format!(
+                "{code}: {other} claims epoch {}, {me} obeys epoch {}; {other} writes no more and can be started as replica",
+                epoch.number, self.identity.promise.number
+            ),
+            RefusalCode::ReplicaAhead => format!(
+                "{code}: {me} at {mine} holds {surplus} updates after entry {fork} that master {other} at {theirs} lacks; nothing was overwritten. {choose}"
+            ),
+            RefusalCode::Diverged => format!(
+                "{code} at entry {fork}: {me} is at {mine}, master {other} at {theirs}, each holds updates that the other lacks; nothing was overwritten. {choose}"
+            ),
+            RefusalCode::Contested => format!(
+                "{code}: epoch {} is claimed by {other}, {me} obeys another epoch of that number; restart the one that is to lead with --promote",
+                epoch.number
+            ),
+            RefusalCode::ForeignStore => format!(
+                "{code}: {other} holds database {}, {me} holds {}; wrong address or wrong data folder",
+                self.peers.get(other).and_then(|peer| peer.summary.as_ref()?.database).map_or_else(|| "none".to_owned(), DatabaseId::short),
+                self.database.id().map_or_else(|| "none".to_owned(), DatabaseId::short)
+            ),
+            RefusalCode::Corrupt => format!(
+                "{code}: {me} at {mine} and {other} at {theirs} have other bytes in the same place; stop both, check their disks, start the intact one with role = \"master\""
+            ),
+            RefusalCode::EpochJump => format!(
+                "{code}: {other} claims epoch {}, {me} knows of {}; numbers do not grow that fast",
+                epoch.number, self.identity.promise.number
+            ),
+        }
+    }
+
+    /// A peer refused our claim or feed.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one message")]
+    pub(super) fn refused(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        code: RefusalCode,
+        promise: Epoch,
+        text: String,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.reign() != Some(epoch) {
+            return;
+        }
+        match code {
+            RefusalCode::StaleMaster | RefusalCode::Contested => self.heard_promise(from, promise, moment, out),
+            RefusalCode::Corrupt => self.step_down(Standing::Outdated, text.clone(), moment, out),
+            RefusalCode::ReplicaAhead | RefusalCode::Diverged | RefusalCode::ForeignStore | RefusalCode::EpochJump => {}
+        }
+        if let Some(reigning) = self.reigning()
+            && reigning.refusals.insert(from.clone(), (code, text.clone())).is_none()
+        {
+            self.happened(moment, code.as_str(), text, out);
+        }
+    }
+
+    /// A candidate wants our promise.
+    pub(super) fn asked_to_promise(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        database: Option<DatabaseId>,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        let foreign = matches!((database, self.database.id()), (Some(theirs), Some(mine)) if theirs != mine);
+        let standing = authority(self.identity.promise, epoch, self.config.rules);
+        if foreign || !matches!(standing, Authority::Higher | Authority::Same) {
+            let promise = self.identity.promise;
+            out.push(Effect::Send { to: from.clone(), message: Message::Declined { epoch, promise } });
+            return;
+        }
+        if standing == Authority::Higher {
+            self.give_way(from, epoch, moment, out);
+        }
+        self.promise_to(epoch, out);
+        let status = Some(Box::new(self.status()));
+        out.push(Effect::Send { to: from.clone(), message: Message::Promised { epoch, status } });
+    }
+
+    /// Whatever this registry did under a lower epoch ends.
+    fn give_way(&mut self, to: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        match &self.seat {
+            Seat::Leading(_) if !self.config.rules.hold(Rule::DeposedStops) => {}
+            Seat::Leading(_) => {
+                let reason = format!("{to} asked for the promise of epoch {}", epoch.number);
+                self.step_down(Standing::Superseded, reason, moment, out);
+            }
+            Seat::Following(_) => self.seat = Seat::Idle,
+            Seat::Preparing(preparation) => {
+                let intent = preparation.intent;
+                self.rest(intent, moment);
+            }
+            Seat::Idle | Seat::Surveying(_) | Seat::Resting { .. } => {}
+        }
+    }
+
+    /// How a peer's log stands to ours.
+    pub(super) fn relation(&self, theirs: &Summary) -> Relation {
+        compare(&self.database.summary(), &|serial| self.database.digest_at(serial), theirs, self.config.rules)
+    }
+}

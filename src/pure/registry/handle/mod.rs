@@ -1,0 +1,86 @@
+//! Event and time in, new state and effects out. One file a kind of event.
+
+mod candidacy;
+mod feed;
+mod follow;
+mod meet;
+mod pass;
+mod peers;
+mod settle;
+mod update;
+
+use super::effect::Effect;
+use super::event::Event;
+use super::state::Registry;
+use crate::pure::base::{Moment, PeerName};
+use crate::pure::protocol::{Message, Request};
+
+impl Registry {
+    /// Handles one event. The effects are to be carried out as `effect` says: what is durable first.
+    pub fn handle(&mut self, event: Event, moment: &Moment) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match event {
+            Event::Started => self.started(moment, &mut out),
+            Event::Linked { card } => self.linked(card, moment, &mut out),
+            Event::Unlinked { peer, reason } => self.unlinked(&peer, &reason, moment, &mut out),
+            Event::Unreachable { peer, address, reason } => {
+                self.unreachable(peer.as_ref(), &address, &reason, moment, &mut out);
+            }
+            Event::Message { from, message } => self.message(&from, *message, moment, &mut out),
+            Event::Members(changes) => self.members(changes, moment, &mut out),
+            Event::Request { to, actor, deadline, request } => {
+                let asked = pass::Asked { to, actor, until: moment.now.after(deadline) };
+                self.request(asked, *request, moment, &mut out);
+            }
+            Event::Cancelled { to } => self.cancelled(to),
+            Event::Wake => self.woken(moment, &mut out),
+        }
+        self.settle(moment, &mut out);
+        out
+    }
+
+    fn message(&mut self, from: &PeerName, message: Message, moment: &Moment, out: &mut Vec<Effect>) {
+        if !self.peers.get(from).is_some_and(|peer| peer.linked) {
+            return;
+        }
+        match message {
+            Message::Peers(cards) => self.told_of(cards),
+            Message::Status(status) => self.heard_status(from, *status, moment, out),
+            Message::Survey => out.push(Effect::Send { to: from.clone(), message: Message::Status(Box::new(self.status())) }),
+            Message::Prepare { epoch, database } => self.asked_to_promise(from, epoch, database, moment, out),
+            Message::Promised { epoch, status } => self.promised(from, epoch, status.map(|status| *status), moment, out),
+            Message::Declined { epoch, promise } => self.declined(from, epoch, promise, moment, out),
+            Message::Refusal { epoch, code, promise, text } => self.refused(from, epoch, code, promise, text, moment, out),
+            Message::Follow { epoch, summary } => self.asked_to_feed(from, epoch, &summary, moment, out),
+            Message::Have { epoch, version } => self.follower_has(from, epoch, version, moment, out),
+            Message::SnapshotNext { epoch, version, offset } => self.follower_wants(from, epoch, version, offset, moment, out),
+            Message::Entries { epoch, previous, previous_digest, entries } => {
+                self.fed(from, epoch, (previous, previous_digest), entries, moment, out);
+            }
+            Message::Snapshot { epoch, version, offset, total, digest, bytes } => {
+                let part = follow::Part { version, offset, total, digest, bytes };
+                self.fed_snapshot(from, epoch, part, moment, out);
+            }
+            Message::NodeStatus(report) => self.heard_node(from, *report, moment, out),
+            Message::Servers { first, last: _, servers } => self.heard_servers(from, first, servers, moment, out),
+            Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
+            // For nodes only.
+            Message::Slice(_) | Message::Ask { .. } => {}
+        }
+    }
+
+    fn request(&mut self, asked: pass::Asked, request: Request, moment: &Moment, out: &mut Vec<Effect>) {
+        match request {
+            Request::Apply { application, if_revision, request } => {
+                self.apply(asked, application, if_revision, request, moment, out);
+            }
+            Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
+            Request::Command { server, verb } => self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out),
+            Request::Logs { server, stderr, lines } => {
+                self.pass(asked, &server.clone(), Request::Logs { server, stderr, lines }, moment, out);
+            }
+            Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
+            read => self.read(asked, &read, out),
+        }
+    }
+}
