@@ -1,11 +1,16 @@
-//! The state that the log adds up to: applications, objects, registries, and indexes over them.
+//! The state that the log adds up to: applications, objects, registries, and indexes over them. How an entry changes it
+//! is in `apply`, its durable form in `durable`.
 
+use super::conflict::check_conflicts;
 use super::descriptor::{Application, Group, ObjectRecord};
+use super::diff::{Plan, View, diff};
+use super::expand::{Expansion, expand};
 use super::spec::ServerSpec;
+use super::validate::{Fault, Faults, validate};
 use crate::pure::base::{AdapterId, Address, ApplicationName, GroupId, ObjectId, PeerName, ServerId, WallTime};
 use crate::pure::lineage::{Serial, Version};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One application as the database holds it.
@@ -43,16 +48,21 @@ pub struct Placed {
     pub changed: Serial,
 }
 
-/// A server that was removed: the only thing that lets a node delete its directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removal {
-    /// The node that ran it.
-    pub node: PeerName,
-    /// The serial of the entry that removed it.
-    pub serial: Serial,
+/// Index: what one application brought, so that it can be replaced without a search through everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Its servers.
+    pub servers: BTreeSet<ServerId>,
+    /// Their adapters.
+    pub adapters: BTreeSet<AdapterId>,
+    /// Its groups.
+    pub groups: BTreeSet<GroupId>,
+    /// Its objects.
+    pub objects: BTreeSet<ObjectId>,
 }
 
-/// Everything deployed. The first four fields are the state; the rest are indexes that can be rebuilt from it.
+/// Everything deployed. The first four fields and `Placed::changed` are the state; the rest are indexes that can be
+/// rebuilt from it. Only `apply` and `restore` change it. Two registries that applied the same log hold equal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
     /// Applications by name.
@@ -61,8 +71,9 @@ pub struct Deployment {
     pub registries: BTreeMap<PeerName, RegistryRecord>,
     /// Objects that no application holds.
     pub objects: BTreeMap<ObjectId, ObjectRecord>,
-    /// Servers that were removed, the latest `REMOVALS_KEPT`.
-    pub removals: BTreeMap<ServerId, Removal>,
+    /// Servers that went or moved away from a node, with the serial of the entry that did it: the only thing that lets
+    /// the node delete their directories. The latest `REMOVALS_KEPT`.
+    pub removals: BTreeMap<(PeerName, ServerId), Serial>,
 
     /// Index: every server.
     pub servers: BTreeMap<ServerId, Placed>,
@@ -70,6 +81,83 @@ pub struct Deployment {
     pub adapters: BTreeMap<AdapterId, ServerId>,
     /// Index: every group, with its members in order of declaration.
     pub groups: BTreeMap<GroupId, (Group, Vec<AdapterId>)>,
-    /// Index: every object, deployed or not.
+    /// Index: every object, of an application or alone.
     pub all_objects: BTreeMap<ObjectId, ObjectRecord>,
+    /// Index: what each application brought.
+    pub contents: BTreeMap<ApplicationName, Contents>,
+    /// Index: the servers of each node.
+    pub by_node: BTreeMap<PeerName, BTreeSet<ServerId>>,
+    /// Index: removals, oldest first.
+    pub removals_by_age: BTreeSet<(Serial, PeerName, ServerId)>,
 }
+
+impl Deployment {
+    /// Would this application be accepted now, and what does it mean?
+    ///
+    /// # Errors
+    /// Every fault, at most `FAULTS_MAX` and a count of the rest.
+    pub fn check(&self, application: &Application) -> Result<Expansion, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let expansion = expand(application, &mut faults);
+        validate(application, &expansion, &mut faults);
+        check_conflicts(self, application, &expansion, &mut faults);
+        faults.finish(expansion)
+    }
+
+    /// What deploying this application would change.
+    ///
+    /// # Errors
+    /// As [`Deployment::check`].
+    pub fn plan(&self, application: &Application) -> Result<Plan, Vec<Fault>> {
+        let expansion = self.check(application)?;
+        Ok(diff(&self.deployed(&application.name), &View::of_expansion(&expansion)))
+    }
+
+    /// What removing an application would change; `None` when there is no such application.
+    pub fn plan_removal(&self, name: &ApplicationName) -> Option<Plan> {
+        self.applications.get(name)?;
+        Some(diff(&self.deployed(name), &View::default()))
+    }
+
+    /// What a node must run, in order of ids, and what was removed from it.
+    pub fn slice(&self, node: &PeerName) -> (Vec<Arc<ServerSpec>>, Vec<(ServerId, Serial)>) {
+        let ids = self.by_node.get(node).into_iter().flatten();
+        let servers = ids
+            .filter_map(|id| self.servers.get(id))
+            .map(|placed| placed.spec.clone());
+        let removals = self.removals_of(node).map(|(id, serial)| (id.clone(), serial));
+        (servers.collect(), removals.collect())
+    }
+
+    fn removals_of<'a>(&'a self, node: &'a PeerName) -> impl Iterator<Item = (&'a ServerId, Serial)> {
+        // Pairs are ordered by node first, and no id is below the shortest one.
+        let start = "0".parse::<ServerId>().map(|first| (node.clone(), first));
+        let range = start.into_iter().flat_map(|start| self.removals.range(start..));
+        range
+            .take_while(move |((owner, _), _)| owner == node)
+            .map(|((_, id), serial)| (id, *serial))
+    }
+
+    fn deployed(&self, name: &ApplicationName) -> View<'_> {
+        let empty = &EMPTY;
+        let contents = self.contents.get(name).unwrap_or(empty);
+        let placed = contents.servers.iter().filter_map(|id| self.servers.get_key_value(id));
+        let groups = contents.groups.iter().filter_map(|id| self.groups.get(id));
+        let objects = contents
+            .objects
+            .iter()
+            .filter_map(|id| self.all_objects.get_key_value(id));
+        View {
+            servers: placed.map(|(id, placed)| (id, (&placed.node, &*placed.spec))).collect(),
+            groups: groups.map(|(group, _)| (&group.id, group)).collect(),
+            objects: objects.collect(),
+        }
+    }
+}
+
+static EMPTY: Contents = Contents {
+    servers: BTreeSet::new(),
+    adapters: BTreeSet::new(),
+    groups: BTreeSet::new(),
+    objects: BTreeSet::new(),
+};

@@ -1,13 +1,22 @@
 //! The deployment: applications as written, what they mean for each node, and what an update changes.
 
+pub mod apply;
+pub mod conflict;
 pub mod deployment;
 pub mod descriptor;
 pub mod diff;
+pub mod durable;
 pub mod expand;
+pub mod parse;
 pub mod spec;
+pub mod substitute;
 pub mod validate;
 
+pub use apply::Update;
 pub use deployment::{ApplicationRecord, Deployment, RegistryRecord};
 pub use descriptor::Application;
 pub use diff::Plan;
+pub use durable::Values;
+pub use expand::{Expansion, fill};
 pub use spec::{Activation, AdapterSpec, Ready, ServerSpec};
+pub use validate::Fault;

@@ -1,5 +1,8 @@
 //! What a node must run: one server, expanded. All variables are gone but those that only the node knows
 //! (`${node.host}`, `${port.NAME}`, `${server.data}`).
+//!
+//! `run`, `environment`, `directory` and endpoints are deferred texts: the node ends them with `expand::fill`, which
+//! also turns `$$` into the dollar that it stands for.
 
 use crate::pure::base::{AdapterId, ApplicationName, GroupId, ServerId};
 use serde::{Deserialize, Serialize};

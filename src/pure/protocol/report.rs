@@ -1,15 +1,14 @@
 //! What is told to people and programs: the rows behind every table and every `--format json`. Field names are a promise
 //! to scripts (design, section 10): more may come, none of these goes.
 
-use crate::pure::base::{ApplicationName, PeerName, ServerId, WallTime};
+use crate::pure::base::WallTime;
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::PeerKind;
 use crate::pure::model::Plan;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::fmt;
 
-pub use load::Load;
+pub use crate::pure::locator::{Load, ResolvedKind, load};
+pub use crate::pure::supervisor::report::{ServerReport, ServerState};
 
 /// The whole grid in one page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,81 +150,6 @@ pub struct NodeReport {
     pub host: String,
 }
 
-/// How one server stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerReport {
-    /// Its id.
-    pub id: ServerId,
-    /// Its application.
-    pub application: ApplicationName,
-    /// Its node.
-    pub node: PeerName,
-    /// Its state.
-    pub state: ServerState,
-    /// May it be started?
-    pub enabled: bool,
-    /// Its process, while it runs.
-    pub pid: Option<u32>,
-    /// How often it was started again after ending by itself.
-    pub restarts: u64,
-    /// Why it stands as it does; empty when all is well.
-    pub reason: String,
-    /// Endpoints of its adapters while it is active, by adapter id.
-    pub endpoints: BTreeMap<String, String>,
-    /// When the next start is tried, for `backing-off`.
-    pub next_try: Option<WallTime>,
-}
-
-/// Where a server is in its life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerState {
-    /// No process.
-    #[default]
-    Inactive,
-    /// Started, not yet ready.
-    Activating,
-    /// Started, not ready in time; the process runs on.
-    ActivationTimedOut,
-    /// Running and ready.
-    Active,
-    /// Told to stop, not yet gone.
-    Deactivating,
-    /// Ended by itself; waits before the next start.
-    BackingOff,
-    /// Its node is out of reach; nothing is known.
-    Unknown,
-}
-impl ServerState {
-    /// All states, for metrics.
-    pub const ALL: [Self; 7] = [
-        Self::Inactive,
-        Self::Activating,
-        Self::ActivationTimedOut,
-        Self::Active,
-        Self::Deactivating,
-        Self::BackingOff,
-        Self::Unknown,
-    ];
-    /// As in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inactive => "inactive",
-            Self::Activating => "activating",
-            Self::ActivationTimedOut => "activation-timed-out",
-            Self::Active => "active",
-            Self::Deactivating => "deactivating",
-            Self::BackingOff => "backing-off",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-impl fmt::Display for ServerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// One application among all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationReport {
@@ -273,16 +197,6 @@ pub struct Resolved {
     pub version: String,
 }
 
-/// What an id names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum ResolvedKind {
-    Adapter,
-    Group,
-    Object,
-}
-
 /// The end of a server's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogReport {
@@ -307,40 +221,4 @@ pub struct Happening {
     pub reason: String,
     /// The version of the database, where one changed.
     pub version: Option<String>,
-}
-
-/// A load that can be compared and sent: hundredths, so that equal loads are equal.
-pub mod load {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::fmt;
-
-    /// A load average divided by the number of processors; 1.00 is "all busy". Kept in hundredths.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-    pub struct Load(pub u32);
-
-    impl fmt::Display for Load {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
-        }
-    }
-    impl Serialize for Load {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            if serializer.is_human_readable() {
-                serializer.serialize_f64(f64::from(self.0) / 100.0)
-            } else {
-                serializer.serialize_u32(self.0)
-            }
-        }
-    }
-    impl<'de> Deserialize<'de> for Load {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            if deserializer.is_human_readable() {
-                let load = f64::deserialize(deserializer)?.clamp(0.0, 1e6) * 100.0;
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
-                Ok(Self(load.round() as u32))
-            } else {
-                u32::deserialize(deserializer).map(Self)
-            }
-        }
-    }
 }
