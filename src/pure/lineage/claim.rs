@@ -79,13 +79,21 @@ pub fn authority(promise: Epoch, epoch: Epoch, rules: Rules) -> Authority {
     if epoch.number > promise.number {
         let first = promise.number == 0;
         let reachable = first || epoch.number - promise.number <= EPOCH_JUMP_MAX;
-        return if reachable && epoch.number < u64::MAX { Authority::Higher } else { Authority::Jump };
+        return if reachable && epoch.number < u64::MAX {
+            Authority::Higher
+        } else {
+            Authority::Jump
+        };
     }
     if epoch.number == promise.number {
         let same = epoch == promise || !rules.hold(Rule::EpochIdDecides);
         return if same { Authority::Same } else { Authority::Contest };
     }
-    if rules.hold(Rule::HonourPromise) { Authority::Lower } else { Authority::Higher }
+    if rules.hold(Rule::HonourPromise) {
+        Authority::Lower
+    } else {
+        Authority::Higher
+    }
 }
 
 /// What a registry does about a claim.
@@ -135,7 +143,11 @@ pub fn judge(promise: Epoch, epoch: Epoch, theirs: Relation, rules: Rules) -> Ve
         // We promised this epoch before we dropped what nobody was promised.
         (Authority::Same, Relation::Diverged { ours, .. }) if ours.is_empty() => (false, DropAndFollow(ours.fork)),
         (Authority::Same, Relation::Diverged { ours: _, theirs }) => {
-            let code = if theirs.is_empty() { RefusalCode::ReplicaAhead } else { RefusalCode::Diverged };
+            let code = if theirs.is_empty() {
+                RefusalCode::ReplicaAhead
+            } else {
+                RefusalCode::Diverged
+            };
             (false, Refuse(code))
         }
         (Authority::Same, Relation::Corrupt { .. }) => (false, Refuse(RefusalCode::Corrupt)),

@@ -64,7 +64,11 @@ impl Summary {
     pub fn surplus(&self, fork: Serial) -> Surplus {
         let entries = self.end.serial.saturating_sub(fork);
         let reigns = self.lineage.reigns_after(fork, self.end.serial);
-        Surplus { fork, end: self.end.serial, updates: entries.saturating_sub(reigns) }
+        Surplus {
+            fork,
+            end: self.end.serial,
+            updates: entries.saturating_sub(reigns),
+        }
     }
     /// The digest after `serial` entries, where it is still known.
     pub fn digest_at(&self, serial: Serial) -> Option<Digest> {
@@ -102,7 +106,9 @@ pub fn compare(
     if ours.database != theirs.database {
         return Relation::Foreign;
     }
-    let Some(fork) = fork(ours, theirs, rules) else { return Relation::Foreign };
+    let Some(fork) = fork(ours, theirs, rules) else {
+        return Relation::Foreign;
+    };
     if let Some(at) = disagreement(fork, our_digest, ours, theirs) {
         return Relation::Corrupt { at };
     }
@@ -110,14 +116,21 @@ pub fn compare(
         (true, true) => Relation::Same,
         (true, false) => Relation::Newer(theirs.surplus(fork)),
         (false, true) => Relation::Older(ours.surplus(fork)),
-        (false, false) => Relation::Diverged { ours: ours.surplus(fork), theirs: theirs.surplus(fork) },
+        (false, false) => Relation::Diverged {
+            ours: ours.surplus(fork),
+            theirs: theirs.surplus(fork),
+        },
     }
 }
 
 /// The last serial that both logs have, or `None` when not even their first reign is the same.
 fn fork(ours: &Summary, theirs: &Summary, rules: Rules) -> Option<Serial> {
     let same = |a: &Reign, b: &Reign| {
-        let epoch = if rules.hold(Rule::EpochIdDecides) { a.epoch == b.epoch } else { a.epoch.number == b.epoch.number };
+        let epoch = if rules.hold(Rule::EpochIdDecides) {
+            a.epoch == b.epoch
+        } else {
+            a.epoch.number == b.epoch.number
+        };
         epoch && a.first == b.first
     };
     let (a, b) = (&ours.lineage.0, &theirs.lineage.0);
@@ -134,7 +147,10 @@ fn disagreement(
     theirs: &Summary,
 ) -> Option<Serial> {
     let places = theirs.checks.keys().chain(ours.checks.keys()).copied();
-    let mut places: Vec<Serial> = places.chain([fork, ours.end.serial, theirs.end.serial]).filter(|at| *at <= fork).collect();
+    let mut places: Vec<Serial> = places
+        .chain([fork, ours.end.serial, theirs.end.serial])
+        .filter(|at| *at <= fork)
+        .collect();
     places.sort_unstable();
     places.dedup();
     places.into_iter().find(|at| {

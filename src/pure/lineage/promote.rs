@@ -4,7 +4,6 @@
 //! It is asked twice: after the survey, where a no costs nothing, and after the promises, where it is binding because
 //! nobody who promised will acknowledge anything lower any more.
 
-use super::claim::RefusalCode;
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
 use super::version::{Digest, Epoch, Serial, Version};
@@ -145,15 +144,32 @@ pub struct Proof {
 }
 
 /// Decides from what was heard. `answers` and `silent` name nobody twice and not the candidate itself.
-pub fn decide(own: Own<'_>, intent: Intent, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Decision {
+pub fn decide(
+    own: Own<'_>,
+    intent: Intent,
+    answers: &[Answer],
+    silent: &[Silent],
+    terms: Terms,
+    rules: Rules,
+) -> Decision {
     if own.summary.is_empty() {
-        if let Some(holder) = answers.iter().find(|answer| answer.summary.as_ref().is_some_and(|held| !held.is_empty())) {
+        if let Some(holder) = answers
+            .iter()
+            .find(|answer| answer.summary.as_ref().is_some_and(|held| !held.is_empty()))
+        {
             let reason = format!(
                 "this registry's database is empty, but {} holds {}",
                 holder.name,
-                holder.summary.as_ref().map(|held| held.end.to_string()).unwrap_or_default()
+                holder
+                    .summary
+                    .as_ref()
+                    .map(|held| held.end.to_string())
+                    .unwrap_or_default()
             );
-            return Decision::Outdated { code: OutdatedCode::EmptyMaster, reason };
+            return Decision::Outdated {
+                code: OutdatedCode::EmptyMaster,
+                reason,
+            };
         }
     } else if intent == Intent::Resume
         && let Some(decision) = may_resume(own, answers, rules)
@@ -165,21 +181,47 @@ pub fn decide(own: Own<'_>, intent: Intent, answers: &[Answer], silent: &[Silent
     }
     let proof = proof(own, answers, silent, terms, rules);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
-        return Decision::Wait { reason: format!("not proven to be complete: {}", proof.text) };
+        return Decision::Wait {
+            reason: format!("not proven to be complete: {}", proof.text),
+        };
     }
-    let heard = answers.iter().flat_map(|answer| [Some(answer.promise), answer.claim]).flatten();
-    let highest = heard.map(|epoch| epoch.number).max().unwrap_or(0).max(own.promise.number);
+    let heard = answers
+        .iter()
+        .flat_map(|answer| [Some(answer.promise), answer.claim])
+        .flatten();
+    let highest = heard
+        .map(|epoch| epoch.number)
+        .max()
+        .unwrap_or(0)
+        .max(own.promise.number);
     let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
-    Decision::Reign { number: highest.saturating_add(1), proof }
+    Decision::Reign {
+        number: highest.saturating_add(1),
+        proof,
+    }
 }
 
 /// A restart deposes nobody: something higher than the last own reign stands against it.
 fn may_resume(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision> {
-    let mine = own.summary.lineage.0.iter().rev().find(|reign| reign.by == *own.name).map_or(Epoch::NONE, |reign| reign.epoch);
+    let mine = own
+        .summary
+        .lineage
+        .0
+        .iter()
+        .rev()
+        .find(|reign| reign.by == *own.name)
+        .map_or(Epoch::NONE, |reign| reign.epoch);
     let drawn = |epoch: Epoch| own.drawn == Some(epoch) || epoch == mine;
-    let reigns = |answer: &&Answer| answer.claim.is_some_and(|claim| claim.number >= mine.number && !drawn(claim));
+    let reigns = |answer: &&Answer| {
+        answer
+            .claim
+            .is_some_and(|claim| claim.number >= mine.number && !drawn(claim))
+    };
     if let Some(other) = answers.iter().filter(reigns).max_by_key(|answer| answer.claim) {
-        let theirs = other.summary.as_ref().map(|theirs| compare(own.summary, own.digest, theirs, rules));
+        let theirs = other
+            .summary
+            .as_ref()
+            .map(|theirs| compare(own.summary, own.digest, theirs, rules));
         let harmless = match theirs {
             Some(Relation::Same | Relation::Newer(_)) => true,
             Some(Relation::Older(ours) | Relation::Diverged { ours, .. }) => ours.is_empty(),
@@ -189,10 +231,15 @@ fn may_resume(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision
         return Some(if harmless {
             Decision::Yield { to: other.name.clone() }
         } else {
-            Decision::Superseded { by: (other.name.clone(), epoch) }
+            Decision::Superseded {
+                by: (other.name.clone(), epoch),
+            }
         });
     }
-    let promised = answers.iter().map(|answer| (Some(&answer.name), answer.promise)).chain([(None, own.promise)]);
+    let promised = answers
+        .iter()
+        .map(|answer| (Some(&answer.name), answer.promise))
+        .chain([(None, own.promise)]);
     let higher = promised.filter(|(_, promise)| promise.number > mine.number && !drawn(*promise));
     let (who, promise) = higher.max_by_key(|(_, promise)| *promise)?;
     let who = who.map_or_else(|| "this registry".to_owned(), ToString::to_string);
@@ -216,7 +263,11 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
                     return outdated(OutdatedCode::MasterOutOfDate, ahead(name, surplus, theirs, own));
                 }
                 Relation::Foreign => {
-                    let reason = format!("{name} holds another database ({} there, {} here)", database(theirs), database(own.summary));
+                    let reason = format!(
+                        "{name} holds another database ({} there, {} here)",
+                        database(theirs),
+                        database(own.summary)
+                    );
                     return outdated(OutdatedCode::ForeignStore, reason);
                 }
                 Relation::Corrupt { at } => {
@@ -237,15 +288,25 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
                 compare(own.summary, own.digest, theirs, rules)
             && !surplus.is_empty()
         {
-            let reason = format!("{}, as it last told; it does not answer now", ahead(name, surplus, theirs, own));
+            let reason = format!(
+                "{}, as it last told; it does not answer now",
+                ahead(name, surplus, theirs, own)
+            );
             return outdated(OutdatedCode::MasterOutOfDate, reason);
         }
         let version = peer.version.filter(|version| version.serial > own.summary.end.serial)?;
         // A summary of the same end was judged above, and found to hold nothing but `Reign` entries beyond ours.
-        if peer.summary.as_ref().is_some_and(|known| known.end.serial >= version.serial) {
+        if peer
+            .summary
+            .as_ref()
+            .is_some_and(|known| known.end.serial >= version.serial)
+        {
             return None;
         }
-        let reason = format!("{name} was at {version} when last heard, this registry is at {}; it does not answer now", own.summary.end);
+        let reason = format!(
+            "{name} was at {version} when last heard, this registry is at {}; it does not answer now",
+            own.summary.end
+        );
         outdated(OutdatedCode::MasterOutOfDate, reason)
     })
 }
@@ -278,13 +339,21 @@ fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rule
     }
     let heard: Vec<String> = registries.map(|answer| answer.name.to_string()).collect();
     let missing: Vec<String> = silent.iter().map(|peer| peer.name.to_string()).collect();
-    let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let list = |names: Vec<String>| {
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
+    };
     let (heard, missing) = (list(heard), list(missing));
     let proven = counted >= needed;
     let text = if proven {
         format!("proven: nothing acknowledged is missing (heard: {heard})")
     } else {
-        format!("known to be complete against: {heard}; not heard: {missing} ({counted} of {needed} registries needed for a proof)")
+        format!(
+            "known to be complete against: {heard}; not heard: {missing} ({counted} of {needed} registries needed for a proof)"
+        )
     };
     Proof { proven, text }
 }

@@ -13,9 +13,9 @@ use super::effect::{Batch, Image};
 use super::payload::Payload;
 use crate::pure::base::{DatabaseId, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
-use crate::pure::model::deployment::{ApplicationRecord, Update};
+use crate::pure::model::deployment::ApplicationRecord;
 use crate::pure::model::validate::Fault;
-use crate::pure::model::Deployment;
+use crate::pure::model::{Deployment, Update};
 use crate::pure::wire::{CodecError, decode, encode};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -106,9 +106,18 @@ impl Database {
         if let Some(bytes) = get("lineage") {
             database.lineage = decode(bytes).map_err(|error| damaged("lineage", error))?;
         }
-        for (key, bytes) in image.values.range("check/".to_owned()..).take_while(|(key, _)| key.starts_with("check/")) {
-            let serial = key.trim_start_matches("check/").parse().map_err(|_| DatabaseError::Values(format!("{key}: no serial")))?;
-            database.checks.insert(serial, decode(bytes).map_err(|error| damaged(key, error))?);
+        for (key, bytes) in image
+            .values
+            .range("check/".to_owned()..)
+            .take_while(|(key, _)| key.starts_with("check/"))
+        {
+            let serial = key
+                .trim_start_matches("check/")
+                .parse()
+                .map_err(|_| DatabaseError::Values(format!("{key}: no serial")))?;
+            database
+                .checks
+                .insert(serial, decode(bytes).map_err(|error| damaged(key, error))?);
         }
         database.deployment = Arc::new(Deployment::restore(&image.values).map_err(DatabaseError::Values)?);
         for entry in image.log {
@@ -153,11 +162,18 @@ impl Database {
         if serial == self.base.version.serial {
             return Some(self.base.version.digest);
         }
-        self.entry(serial).map(|entry| entry.digest).or_else(|| self.checks.get(&serial).copied())
+        self.entry(serial)
+            .map(|entry| entry.digest)
+            .or_else(|| self.checks.get(&serial).copied())
     }
     /// What others need for comparing.
     pub fn summary(&self) -> Summary {
-        Summary { database: self.id, lineage: self.lineage.clone(), end: self.end(), checks: self.checks.clone() }
+        Summary {
+            database: self.id,
+            lineage: self.lineage.clone(),
+            end: self.end(),
+            checks: self.checks.clone(),
+        }
     }
     /// Kept entries after `serial`, at most `count` and about `bytes`, at least one if there is one.
     pub fn entries_after(&self, serial: Serial, count: u64, bytes: usize) -> Vec<Arc<Entry>> {
@@ -167,14 +183,21 @@ impl Database {
             taken += entry.size();
             taken <= bytes || taken == entry.size()
         };
-        range.map_while(|serial| self.entry(serial)).take_while(fits).cloned().collect()
+        range
+            .map_while(|serial| self.entry(serial))
+            .take_while(fits)
+            .cloned()
+            .collect()
     }
 
     /// Makes this empty database that of a new grid.
     pub fn found(&mut self, id: DatabaseId) -> Batch {
         debug_assert!(self.id.is_none(), "a database is founded once");
         self.id = Some(id);
-        Batch { put: [("database".to_owned(), encode(&id))].into(), ..Batch::default() }
+        Batch {
+            put: [("database".to_owned(), encode(&id))].into(),
+            ..Batch::default()
+        }
     }
 
     /// Appends one entry after checking everything about it; trims to `keep` entries.
@@ -197,7 +220,11 @@ impl Database {
             if before.serial > 0 {
                 self.keep_check(before.serial, before.digest, &mut batch);
             }
-            self.lineage.0.push(Reign { epoch: entry.epoch, by: reign.by, first: at });
+            self.lineage.0.push(Reign {
+                epoch: entry.epoch,
+                by: reign.by,
+                first: at,
+            });
             batch.put.insert("lineage".to_owned(), encode(&self.lineage));
         }
         if at.is_multiple_of(CHECK_EVERY) {
@@ -214,7 +241,10 @@ impl Database {
     /// `None` when one of them is no `Reign` entry or was trimmed; nothing is dropped then.
     pub fn drop_empty_surplus(&mut self, fork: Serial) -> Option<Batch> {
         let surplus = (fork + 1)..=self.end().serial;
-        if !surplus.clone().all(|serial| self.entry(serial).is_some_and(|entry| entry.kind == EntryKind::Reign)) {
+        if !surplus
+            .clone()
+            .all(|serial| self.entry(serial).is_some_and(|entry| entry.kind == EntryKind::Reign))
+        {
             return None;
         }
         Some(self.cut(fork))
@@ -227,7 +257,10 @@ impl Database {
     }
 
     fn cut(&mut self, fork: Serial) -> Batch {
-        let mut batch = Batch { cut_after: Some(fork), ..Batch::default() };
+        let mut batch = Batch {
+            cut_after: Some(fork),
+            ..Batch::default()
+        };
         while self.log.back().is_some_and(|entry| entry.serial > fork) {
             if let Some(entry) = self.log.pop_back() {
                 self.log_bytes -= entry.size();
@@ -250,9 +283,15 @@ impl Database {
         values.extend(self.id.map(|id| ("database".to_owned(), encode(&id))));
         values.insert("lineage".to_owned(), encode(&self.lineage));
         values.insert("base".to_owned(), encode(&Base { version: self.end() }));
-        values.extend(self.checks.iter().map(|(serial, digest)| (check_key(*serial), encode(digest))));
-        let values: Vec<(String, serde_bytes::Bytes)> =
-            values.into_iter().map(|(key, bytes)| (key, serde_bytes::Bytes(bytes))).collect();
+        values.extend(
+            self.checks
+                .iter()
+                .map(|(serial, digest)| (check_key(*serial), encode(digest))),
+        );
+        let values: Vec<(String, serde_bytes::Bytes)> = values
+            .into_iter()
+            .map(|(key, bytes)| (key, serde_bytes::Bytes(bytes)))
+            .collect();
         encode(&values)
     }
 
@@ -261,21 +300,40 @@ impl Database {
     /// # Errors
     /// When the bytes are damaged or their end is not `version`.
     pub fn from_snapshot(bytes: &[u8], version: Version) -> Result<(Self, Batch), DatabaseError> {
-        let values: Vec<(String, serde_bytes::Bytes)> = decode(bytes).map_err(|error| DatabaseError::Values(error.to_string()))?;
+        let values: Vec<(String, serde_bytes::Bytes)> =
+            decode(bytes).map_err(|error| DatabaseError::Values(error.to_string()))?;
         let values: BTreeMap<String, Vec<u8>> = values.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();
-        let database = Self::restore(Image { values: values.clone(), log: Vec::new() })?;
+        let database = Self::restore(Image {
+            values: values.clone(),
+            log: Vec::new(),
+        })?;
         if database.end() != version || database.id.is_none() {
-            return Err(DatabaseError::Values(format!("it ends at {}, {version} was announced", database.end())));
+            return Err(DatabaseError::Values(format!(
+                "it ends at {}, {version} was announced",
+                database.end()
+            )));
         }
-        Ok((database, Batch { wipe: true, put: values, ..Batch::default() }))
+        Ok((
+            database,
+            Batch {
+                wipe: true,
+                put: values,
+                ..Batch::default()
+            },
+        ))
     }
 
     fn verify(&self, entry: &Entry) -> Result<(), DatabaseError> {
         let (end, at) = (self.end(), entry.serial);
         if at != end.serial + 1 {
-            return Err(DatabaseError::Gap { got: at, end: end.serial });
+            return Err(DatabaseError::Gap {
+                got: at,
+                end: end.serial,
+            });
         }
-        let id = self.id.ok_or_else(|| DatabaseError::Values("entries without a database id".to_owned()))?;
+        let id = self
+            .id
+            .ok_or_else(|| DatabaseError::Values("entries without a database id".to_owned()))?;
         if entry.chain(id, &end.digest) != entry.digest {
             return Err(DatabaseError::Digest { at });
         }
@@ -290,12 +348,21 @@ impl Database {
 
     fn verify_lineage(&self) -> Result<(), DatabaseError> {
         let end = self.end();
-        let ordered = self.lineage.0.windows(2).all(|pair| matches!(pair, [a, b] if a.first < b.first));
-        let ends = self.lineage.last().map_or(end.serial == 0, |last| last.first <= end.serial && last.epoch.number == end.epoch);
+        let ordered = self
+            .lineage
+            .0
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a.first < b.first));
+        let ends = self.lineage.last().map_or(end.serial == 0, |last| {
+            last.first <= end.serial && last.epoch.number == end.epoch
+        });
         if !ordered || !ends {
             return Err(DatabaseError::Values("the lineage does not fit the log".to_owned()));
         }
-        let wrong = self.checks.iter().find(|(serial, digest)| self.entry(**serial).is_some_and(|entry| entry.digest != **digest));
+        let wrong = self
+            .checks
+            .iter()
+            .find(|(serial, digest)| self.entry(**serial).is_some_and(|entry| entry.digest != **digest));
         wrong.map_or(Ok(()), |(serial, _)| Err(DatabaseError::Digest { at: *serial }))
     }
 
@@ -317,7 +384,9 @@ impl Database {
             let Some(entry) = self.log.pop_front() else { break };
             self.log_bytes -= entry.size();
             self.requests.remove(&entry.request);
-            self.base = Base { version: entry.version() };
+            self.base = Base {
+                version: entry.version(),
+            };
             trimmed = true;
         }
         if trimmed {

@@ -1,7 +1,16 @@
 //! The registry's state machine: events and time in, effects out.
 
+pub mod database;
 pub mod effect;
 pub mod event;
+mod handle;
+pub mod payload;
+pub mod query;
+pub mod state;
+pub mod view;
 
+pub use database::Database;
 pub use effect::{Batch, Effect, Image, ReplyTo};
 pub use event::Event;
+pub use state::{Config, Registry};
+pub use view::View;

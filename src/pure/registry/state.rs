@@ -237,7 +237,10 @@ impl Peer {
     pub(super) fn version(&self) -> Option<Version> {
         let told = self.summary.as_ref().map(|summary| summary.end);
         let gossiped = self.record.as_ref().and_then(|record| record.version);
-        [told, gossiped].into_iter().flatten().max_by_key(|version| (version.serial, version.epoch))
+        [told, gossiped]
+            .into_iter()
+            .flatten()
+            .max_by_key(|version| (version.serial, version.epoch))
     }
     pub(super) fn is_registry(&self) -> bool {
         self.card.kind == PeerKind::Registry
@@ -312,16 +315,30 @@ impl Registry {
         };
         identity.file_role.get_or_insert(config.role);
         let me = config.card.name.clone();
-        let known = remembered.into_iter().filter(|known| known.card.name != me).map(|known| {
-            let mut peer = Peer::new(known.card);
-            peer.summary = known.summary;
-            // Only what is beyond the summary is news; the record itself is not remembered.
-            peer.record = known.version.map(|version| record_of(&peer.card, version));
-            (peer.card.name.clone(), peer)
-        });
+        let known = remembered
+            .into_iter()
+            .filter(|known| known.card.name != me)
+            .map(|known| {
+                let mut peer = Peer::new(known.card);
+                peer.summary = known.summary;
+                // Only what is beyond the summary is news; the record itself is not remembered.
+                peer.record = known.version.map(|version| record_of(&peer.card, version));
+                (peer.card.name.clone(), peer)
+            });
         let peers = known.collect();
         let (asks, told) = (Asks::default(), Told::default());
-        Self { config, identity, database, peers, role, seat: Seat::Idle, trouble: None, asks, told, wake: None }
+        Self {
+            config,
+            identity,
+            database,
+            peers,
+            role,
+            seat: Seat::Idle,
+            trouble: None,
+            asks,
+            told,
+            wake: None,
+        }
     }
 
     /// The name of this registry.
@@ -356,7 +373,10 @@ impl Registry {
     }
     fn troubled(&self, standing: Standing, reason: &str) -> (Standing, String) {
         let trouble = self.trouble.clone();
-        trouble.map_or_else(|| (standing, reason.to_owned()), |trouble| (trouble.standing, trouble.reason))
+        trouble.map_or_else(
+            || (standing, reason.to_owned()),
+            |trouble| (trouble.standing, trouble.reason),
+        )
     }
     fn following_reason(&self, following: &Following) -> String {
         match self.role {
@@ -419,10 +439,17 @@ impl Registry {
         match &self.seat {
             Seat::Leading(reigning) => {
                 assert_eq!(self.identity.promise, reigning.epoch, "a master obeys its own epoch");
-                assert_eq!(self.database.lineage().last().map(|reign| reign.epoch), Some(reigning.epoch), "a reign is in the log");
+                assert_eq!(
+                    self.database.lineage().last().map(|reign| reign.epoch),
+                    Some(reigning.epoch),
+                    "a reign is in the log"
+                );
             }
             Seat::Following(following) => {
-                assert_eq!(self.identity.promise, following.epoch, "a follower obeys the epoch that it follows");
+                assert_eq!(
+                    self.identity.promise, following.epoch,
+                    "a follower obeys the epoch that it follows"
+                );
             }
             Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
         }

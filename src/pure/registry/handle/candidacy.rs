@@ -4,9 +4,9 @@ use super::super::effect::Effect;
 use super::super::payload::{Payload, ReignPayload};
 use super::super::state::{Preparation, Registry, Reigning, Seat, Survey, Trouble};
 use crate::pure::base::{DatabaseId, EpochId, Moment, PeerName, RequestId};
+use crate::pure::lineage::Epoch;
 use crate::pure::lineage::promote::{Answer, Decision, Intent, Own, Proof, Silent, Terms, decide};
 use crate::pure::lineage::rules::Rule;
-use crate::pure::lineage::Epoch;
 use crate::pure::membership::{PeerKind, Role, Standing};
 use crate::pure::protocol::{Message, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,7 +22,8 @@ impl Registry {
     pub(super) fn started(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.happened(moment, "started", format!("role {}", self.role), out);
         if self.role == Role::Replica {
-            let changed = self.identity.role != Some(Role::Replica) || self.identity.file_role != Some(self.config.role);
+            let changed =
+                self.identity.role != Some(Role::Replica) || self.identity.file_role != Some(self.config.role);
             if changed {
                 self.assign(Role::Replica, out);
             }
@@ -30,7 +31,11 @@ impl Registry {
         }
         let newer_word = self.config.promote || self.identity.role == Some(Role::Replica);
         let unknown_past = self.identity.role.is_none() && self.database.end().serial > 0;
-        let intent = if newer_word || unknown_past { Intent::Promotion } else { Intent::Resume };
+        let intent = if newer_word || unknown_past {
+            Intent::Promotion
+        } else {
+            Intent::Resume
+        };
         self.survey(intent, 0, moment, out);
     }
 
@@ -45,7 +50,13 @@ impl Registry {
     fn survey(&mut self, intent: Intent, attempt: u32, moment: &Moment, out: &mut Vec<Effect>) {
         let me = self.name().clone();
         let recorded = self.database.deployment().registries.keys();
-        let names: BTreeSet<PeerName> = self.peers.keys().chain(recorded).filter(|name| **name != me).cloned().collect();
+        let names: BTreeSet<PeerName> = self
+            .peers
+            .keys()
+            .chain(recorded)
+            .filter(|name| **name != me)
+            .cloned()
+            .collect();
         let first = attempt == 0 && self.told.dialled.is_empty();
         // At the first survey nobody has been dialled yet: the unknown faces behind the locator count too.
         let addresses = self.config.locator.iter().filter(|_| first);
@@ -56,13 +67,22 @@ impl Registry {
         for peer in self.peers.values_mut().filter(|peer| peer.linked) {
             // What was told before the survey does not count: the question is what holds now.
             peer.status = None;
-            out.push(Effect::Send { to: peer.card.name.clone(), message: Message::Survey });
+            out.push(Effect::Send {
+                to: peer.card.name.clone(),
+                message: Message::Survey,
+            });
         }
         let linked = |name: &PeerName| self.peers.get(name).is_some_and(|peer| peer.linked);
         // Who was found out of reach since the last survey is not waited for again.
         let names = names.into_iter().filter(|name| first || linked(name)).collect();
         let until = moment.now.after(self.config.discovery_window);
-        self.seat = Seat::Surveying(Survey { intent, until, names, addresses, attempt });
+        self.seat = Seat::Surveying(Survey {
+            intent,
+            until,
+            names,
+            addresses,
+            attempt,
+        });
         self.survey_progress(moment, out);
     }
 
@@ -87,7 +107,10 @@ impl Registry {
                 preparation.waiting.insert(name.clone());
                 let epoch = preparation.epoch;
                 let database = self.database.id();
-                out.push(Effect::Send { to: name.clone(), message: Message::Prepare { epoch, database } });
+                out.push(Effect::Send {
+                    to: name.clone(),
+                    message: Message::Prepare { epoch, database },
+                });
             }
             Seat::Resting { until, .. } => *until = moment.now,
             Seat::Idle | Seat::Leading(_) | Seat::Following(_) => {}
@@ -106,7 +129,12 @@ impl Registry {
                 preparation.waiting.remove(name);
                 self.preparation_progress(moment, out);
             }
-            Seat::Surveying(_) | Seat::Preparing(_) | Seat::Idle | Seat::Resting { .. } | Seat::Leading(_) | Seat::Following(_) => {}
+            Seat::Surveying(_)
+            | Seat::Preparing(_)
+            | Seat::Idle
+            | Seat::Resting { .. }
+            | Seat::Leading(_)
+            | Seat::Following(_) => {}
         }
     }
 
@@ -127,32 +155,50 @@ impl Registry {
 
     /// What linked peers told since the survey began.
     fn answers(&self) -> Vec<Answer> {
-        self.peers.values().filter(|peer| peer.linked).filter_map(|peer| {
-            let name = peer.card.name.clone();
-            match (&peer.status, &peer.node) {
-                (Some(status), _) => Some(answer_of(name, status)),
-                (None, Some(node)) => {
-                    Some(Answer { name, promise: node.report.obeys, claim: None, summary: None, unproven: false })
+        self.peers
+            .values()
+            .filter(|peer| peer.linked)
+            .filter_map(|peer| {
+                let name = peer.card.name.clone();
+                match (&peer.status, &peer.node) {
+                    (Some(status), _) => Some(answer_of(name, status)),
+                    (None, Some(node)) => Some(Answer {
+                        name,
+                        promise: node.report.obeys,
+                        claim: None,
+                        summary: None,
+                        unproven: false,
+                    }),
+                    (None, None) => None,
                 }
-                (None, None) => None,
-            }
-        }).collect()
+            })
+            .collect()
     }
 
     fn decide(&self, intent: Intent, answers: Vec<Answer>) -> Decision {
         let answered: BTreeSet<&PeerName> = answers.iter().map(|answer| &answer.name).collect();
         let me = self.name();
         let recorded = self.database.deployment().registries.keys();
-        let met = self.peers.values().filter(|peer| peer.card.kind == PeerKind::Registry).map(|peer| &peer.card.name);
-        let registries: BTreeSet<&PeerName> = recorded.chain(met).filter(|name| *name != me && !answered.contains(name)).collect();
-        let silent: Vec<Silent> = registries.into_iter().map(|name| {
-            let peer = self.peers.get(name);
-            Silent {
-                name: name.clone(),
-                summary: peer.and_then(|peer| peer.summary.clone()),
-                version: peer.and_then(super::super::state::Peer::version),
-            }
-        }).collect();
+        let met = self
+            .peers
+            .values()
+            .filter(|peer| peer.card.kind == PeerKind::Registry)
+            .map(|peer| &peer.card.name);
+        let registries: BTreeSet<&PeerName> = recorded
+            .chain(met)
+            .filter(|name| *name != me && !answered.contains(name))
+            .collect();
+        let silent: Vec<Silent> = registries
+            .into_iter()
+            .map(|name| {
+                let peer = self.peers.get(name);
+                Silent {
+                    name: name.clone(),
+                    summary: peer.and_then(|peer| peer.summary.clone()),
+                    version: peer.and_then(super::super::state::Peer::version),
+                }
+            })
+            .collect();
         let summary = self.database.summary();
         let digest = |serial| self.database.digest_at(serial);
         let own = Own {
@@ -199,7 +245,10 @@ impl Registry {
             Decision::Wait { reason } => (Standing::Waiting, reason),
             Decision::Reign { .. } => return,
         };
-        let before = self.trouble.replace(Trouble { standing, reason: reason.clone() });
+        let before = self.trouble.replace(Trouble {
+            standing,
+            reason: reason.clone(),
+        });
         if before.is_none_or(|before| before.reason != reason) {
             self.happened(moment, standing.as_str(), reason, out);
         }
@@ -208,7 +257,10 @@ impl Registry {
 
     pub(super) fn rest(&mut self, intent: Intent, moment: &Moment) {
         let jitter = moment.roll(1, u64::try_from(REST.as_millis()).unwrap_or(1));
-        self.seat = Seat::Resting { until: moment.now.after(REST + Duration::from_millis(jitter)), intent };
+        self.seat = Seat::Resting {
+            until: moment.now.after(REST + Duration::from_millis(jitter)),
+            intent,
+        };
     }
 
     /// The rest is over: ask around again.
@@ -221,7 +273,10 @@ impl Registry {
     }
 
     fn prepare(&mut self, intent: Intent, number: u64, attempt: u32, moment: &Moment, out: &mut Vec<Effect>) {
-        let mut epoch = Epoch { number, id: EpochId::from_bits(moment.dice) };
+        let mut epoch = Epoch {
+            number,
+            id: EpochId::from_bits(moment.dice),
+        };
         if !self.config.rules.hold(Rule::NewEpochAtStart)
             && let Some(last) = self.database.lineage().last().filter(|last| last.by == *self.name())
         {
@@ -230,14 +285,30 @@ impl Registry {
         // Stored before it is asked for: a restart must know its own number from a stranger's.
         self.identity.drawn = Some(epoch);
         self.promise_to(epoch, out);
-        let waiting: BTreeSet<PeerName> = self.peers.values().filter(|peer| peer.linked).map(|peer| peer.card.name.clone()).collect();
+        let waiting: BTreeSet<PeerName> = self
+            .peers
+            .values()
+            .filter(|peer| peer.linked)
+            .map(|peer| peer.card.name.clone())
+            .collect();
         let database = self.database.id();
         for to in &waiting {
-            out.push(Effect::Send { to: to.clone(), message: Message::Prepare { epoch, database } });
+            out.push(Effect::Send {
+                to: to.clone(),
+                message: Message::Prepare { epoch, database },
+            });
         }
         let until = moment.now.after(self.config.discovery_window);
         let (promised, declined) = (BTreeMap::new(), None);
-        self.seat = Seat::Preparing(Preparation { intent, epoch, until, waiting, promised, declined, attempt });
+        self.seat = Seat::Preparing(Preparation {
+            intent,
+            epoch,
+            until,
+            waiting,
+            promised,
+            declined,
+            attempt,
+        });
         self.preparation_progress(moment, out);
     }
 
@@ -253,7 +324,9 @@ impl Registry {
             peer.summary = Some(status.summary.clone());
             peer.status = Some(status.clone());
         }
-        let Seat::Preparing(preparation) = &mut self.seat else { return };
+        let Seat::Preparing(preparation) = &mut self.seat else {
+            return;
+        };
         if preparation.epoch != epoch {
             return;
         }
@@ -261,19 +334,38 @@ impl Registry {
         let name = from.clone();
         let answer = match &status {
             Some(status) => answer_of(name, status),
-            None => Answer { name, promise: epoch, claim: None, summary: None, unproven: false },
+            None => Answer {
+                name,
+                promise: epoch,
+                claim: None,
+                summary: None,
+                unproven: false,
+            },
         };
         preparation.promised.insert(from.clone(), answer);
         self.preparation_progress(moment, out);
     }
 
-    pub(super) fn declined(&mut self, from: &PeerName, epoch: Epoch, promise: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
-        let Seat::Preparing(preparation) = &mut self.seat else { return };
+    pub(super) fn declined(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        promise: Epoch,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        let Seat::Preparing(preparation) = &mut self.seat else {
+            return;
+        };
         if preparation.epoch != epoch {
             return;
         }
         preparation.waiting.remove(from);
-        if preparation.declined.as_ref().is_none_or(|(_, before)| before.number < promise.number) {
+        if preparation
+            .declined
+            .as_ref()
+            .is_none_or(|(_, before)| before.number < promise.number)
+        {
             preparation.declined = Some((from.clone(), promise));
         }
         self.preparation_progress(moment, out);
@@ -281,7 +373,9 @@ impl Registry {
 
     /// Ends the preparation when everybody answered, or its time is up.
     pub(super) fn preparation_progress(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        let Seat::Preparing(preparation) = &self.seat else { return };
+        let Seat::Preparing(preparation) = &self.seat else {
+            return;
+        };
         if !preparation.waiting.is_empty() && moment.now < preparation.until {
             return;
         }
@@ -291,13 +385,24 @@ impl Registry {
                 let number = promise.number.saturating_add(1);
                 return self.prepare(intent, number, attempt + 1, moment, out);
             }
-            let reason = format!("{who} declined epoch {}: it has promised epoch {}", epoch.number, promise.number);
+            let reason = format!(
+                "{who} declined epoch {}: it has promised epoch {}",
+                epoch.number, promise.number
+            );
             return self.not_now(intent, Decision::Wait { reason }, moment, out);
         }
-        let answers: Vec<Answer> = preparation.promised.values().map(|answer| {
-            // Its promise is ours by now, and a claim that it had has ended with it.
-            Answer { promise: epoch, claim: None, ..answer.clone() }
-        }).collect();
+        let answers: Vec<Answer> = preparation
+            .promised
+            .values()
+            .map(|answer| {
+                // Its promise is ours by now, and a claim that it had has ended with it.
+                Answer {
+                    promise: epoch,
+                    claim: None,
+                    ..answer.clone()
+                }
+            })
+            .collect();
         match self.decide(Intent::Promotion, answers) {
             Decision::Reign { proof, .. } => self.begin_reign(epoch, proof, moment, out),
             other => self.not_now(intent, other, moment, out),
@@ -334,7 +439,12 @@ impl Registry {
         self.config.promote = false;
         self.config.accept_loss = false;
         self.config.force = false;
-        self.happened(moment, "leading", format!("epoch {}, {}", epoch.number, proof.text), out);
+        self.happened(
+            moment,
+            "leading",
+            format!("epoch {}, {}", epoch.number, proof.text),
+            out,
+        );
         self.record_registry(&self.config.card.clone(), moment, out);
         self.acknowledge(moment, out);
         self.tell_all_nodes(out);

@@ -19,10 +19,20 @@ const RESEND: Duration = Duration::from_secs(1);
 
 impl Registry {
     /// A replica asks to be fed from its own end on.
-    pub(super) fn asked_to_feed(&mut self, from: &PeerName, epoch: Epoch, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn asked_to_feed(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        summary: &Summary,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         if self.reign() != Some(epoch) {
             let status = Box::new(self.status());
-            out.push(Effect::Send { to: from.clone(), message: Message::Status(status) });
+            out.push(Effect::Send {
+                to: from.clone(),
+                message: Message::Status(status),
+            });
             return;
         }
         let relation = self.relation(summary);
@@ -32,7 +42,10 @@ impl Registry {
             Relation::Newer(_) | Relation::Diverged { .. } | Relation::Corrupt { .. } => {
                 // It obeys our epoch and has what we never wrote: one of the two disks is wrong, and we cannot know which.
                 self.refuse(from, epoch, RefusalCode::Corrupt, out);
-                let reason = format!("CORRUPT: {from} follows epoch {} and has another history; writes are stopped. Check both disks, then restart the intact one with --promote", epoch.number);
+                let reason = format!(
+                    "CORRUPT: {from} follows epoch {} and has another history; writes are stopped. Check both disks, then restart the intact one with --promote",
+                    epoch.number
+                );
                 self.step_down(Standing::Outdated, reason, moment, out);
             }
         }
@@ -45,15 +58,31 @@ impl Registry {
         let outgoing = snapshot.then(|| {
             let bytes = Arc::new(self.database.snapshot());
             let digest = Digest(*blake3::hash(&bytes).as_bytes());
-            Outgoing { version: self.database.end(), bytes, digest, offset: 0 }
+            Outgoing {
+                version: self.database.end(),
+                bytes,
+                digest,
+                offset: 0,
+            }
         });
         let late = end.serial < self.database.end().serial;
-        let follower = Follower { have: end, sent: end.serial, moved: moment.now, late, snapshot: outgoing };
+        let follower = Follower {
+            have: end,
+            sent: end.serial,
+            moved: moment.now,
+            late,
+            snapshot: outgoing,
+        };
         if let Some(reigning) = self.reigning() {
             reigning.refusals.remove(from);
             reigning.followers.insert(from.clone(), follower);
         }
-        self.happened(moment, "replica attached", format!("{from} at {end}{}", if snapshot { ", needs a snapshot" } else { "" }), out);
+        self.happened(
+            moment,
+            "replica attached",
+            format!("{from} at {end}{}", if snapshot { ", needs a snapshot" } else { "" }),
+            out,
+        );
         if let Some(peer) = self.peers.get(from) {
             let card = peer.card.clone();
             self.record_registry(&card, moment, out);
@@ -63,18 +92,36 @@ impl Registry {
 
     /// Sends a replica what it lacks, within its window.
     pub(super) fn feed(&mut self, to: &PeerName, moment: &Moment, out: &mut Vec<Effect>) {
-        let Some(mut follower) = self.reigning().and_then(|reigning| reigning.followers.get(to).cloned()) else { return };
+        let Some(mut follower) = self.reigning().and_then(|reigning| reigning.followers.get(to).cloned()) else {
+            return;
+        };
         let Some(epoch) = self.reign() else { return };
         if let Some(snapshot) = &follower.snapshot {
-            out.push(Effect::Send { to: to.clone(), message: snapshot_part(epoch, snapshot) });
+            out.push(Effect::Send {
+                to: to.clone(),
+                message: snapshot_part(epoch, snapshot),
+            });
         } else {
             let limit = follower.have.serial.saturating_add(FOLLOW_WINDOW);
             while follower.sent < limit {
-                let entries = self.database.entries_after(follower.sent, limit - follower.sent, PART_BYTES_MAX);
-                let (Some(last), Some(previous_digest)) = (entries.last(), self.database.digest_at(follower.sent)) else { break };
+                let entries = self
+                    .database
+                    .entries_after(follower.sent, limit - follower.sent, PART_BYTES_MAX);
+                let (Some(last), Some(previous_digest)) = (entries.last(), self.database.digest_at(follower.sent))
+                else {
+                    break;
+                };
                 let (previous, sent) = (follower.sent, last.serial);
                 let entries = entries.iter().map(|entry| entry.as_ref().clone()).collect();
-                out.push(Effect::Send { to: to.clone(), message: Message::Entries { epoch, previous, previous_digest, entries } });
+                out.push(Effect::Send {
+                    to: to.clone(),
+                    message: Message::Entries {
+                        epoch,
+                        previous,
+                        previous_digest,
+                        entries,
+                    },
+                });
                 follower.sent = sent;
                 follower.moved = moment.now;
             }
@@ -85,24 +132,44 @@ impl Registry {
     }
 
     /// A replica has everything up to a version on its disk.
-    pub(super) fn follower_has(&mut self, from: &PeerName, epoch: Epoch, version: Version, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn follower_has(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        version: Version,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         if self.reign() != Some(epoch) {
             return;
         }
-        if self.database.digest_at(version.serial).is_some_and(|digest| digest != version.digest) {
-            let reason = format!("CORRUPT: {from} has other bytes at entry {}; writes are stopped. Check both disks, then restart the intact one with --promote", version.serial);
+        if self
+            .database
+            .digest_at(version.serial)
+            .is_some_and(|digest| digest != version.digest)
+        {
+            let reason = format!(
+                "CORRUPT: {from} has other bytes at entry {}; writes are stopped. Check both disks, then restart the intact one with --promote",
+                version.serial
+            );
             self.refuse(from, epoch, RefusalCode::Corrupt, out);
             return self.step_down(Standing::Outdated, reason, moment, out);
         }
         let end = self.database.end().serial;
-        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else { return };
+        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else {
+            return;
+        };
         if version.serial < follower.have.serial {
             return;
         }
         follower.have = version;
         follower.moved = moment.now;
         follower.sent = follower.sent.max(version.serial);
-        if follower.snapshot.as_ref().is_some_and(|snapshot| version.serial >= snapshot.version.serial) {
+        if follower
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| version.serial >= snapshot.version.serial)
+        {
             follower.snapshot = None;
         }
         follower.late &= version.serial < end;
@@ -123,8 +190,16 @@ impl Registry {
         if self.reign() != Some(epoch) {
             return;
         }
-        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else { return };
-        let Some(snapshot) = follower.snapshot.as_mut().filter(|snapshot| snapshot.version == version) else { return };
+        let Some(follower) = self.reigning().and_then(|reigning| reigning.followers.get_mut(from)) else {
+            return;
+        };
+        let Some(snapshot) = follower
+            .snapshot
+            .as_mut()
+            .filter(|snapshot| snapshot.version == version)
+        else {
+            return;
+        };
         snapshot.offset = offset;
         follower.moved = moment.now;
         self.feed(from, moment, out);
@@ -162,7 +237,11 @@ impl Registry {
 
     /// Acknowledges, in order, every update that enough disks hold, or whose time is up.
     pub(super) fn acknowledge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        let min_copies = if self.config.rules.hold(Rule::WaitForCopies) { self.config.min_copies } else { 1 };
+        let min_copies = if self.config.rules.hold(Rule::WaitForCopies) {
+            self.config.min_copies
+        } else {
+            1
+        };
         let Some(reigning) = self.reigning() else { return };
         let before = reigning.acknowledged.0.serial;
         while let Some(front) = reigning.pending.front_mut() {
@@ -171,16 +250,30 @@ impl Registry {
             let copies = 1 + u64::try_from(reigning.followers.values().filter(has).count()).unwrap_or(u64::MAX);
             let timed_out = moment.now >= front.until;
             if timed_out {
-                reigning.followers.values_mut().filter(|follower| follower.have.serial < serial).for_each(|late| late.late = true);
+                reigning
+                    .followers
+                    .values_mut()
+                    .filter(|follower| follower.have.serial < serial)
+                    .for_each(|late| late.late = true);
             }
-            let waited_for = reigning.followers.values().any(|follower| !follower.late && follower.have.serial < serial);
+            let waited_for = reigning
+                .followers
+                .values()
+                .any(|follower| !follower.late && follower.have.serial < serial);
             if copies >= min_copies && !waited_for {
                 if let Some((to, mut report)) = front.reply.take().filter(|_| !front.in_doubt) {
                     report.copies = copies;
-                    let lacking = reigning.followers.iter().filter(|(_, follower)| follower.have.serial < serial);
+                    let lacking = reigning
+                        .followers
+                        .iter()
+                        .filter(|(_, follower)| follower.have.serial < serial);
                     report.behind = lacking.map(|(name, _)| name.to_string()).collect();
                     for to in to {
-                        out.push(Effect::Reply { to, response: Response::Applied(Box::new(report.clone())), last: true });
+                        out.push(Effect::Reply {
+                            to,
+                            response: Response::Applied(Box::new(report.clone())),
+                            last: true,
+                        });
                     }
                 }
                 reigning.acknowledged = (front.version, front.deployment.clone());
@@ -191,17 +284,30 @@ impl Registry {
                 front.in_doubt = true;
                 if let Some((to, _)) = front.reply.take() {
                     let failure = in_doubt(serial, copies, min_copies, "the deadline for copies passed");
-                    out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+                    out.extend(to.into_iter().map(|to| Effect::Reply {
+                        to,
+                        response: Response::Failed(failure.clone()),
+                        last: true,
+                    }));
                 }
             }
             break;
         }
         // The one behind a stuck update may be out of time as well.
-        for late in reigning.pending.iter_mut().skip(1).filter(|late| moment.now >= late.until && !late.in_doubt) {
+        for late in reigning
+            .pending
+            .iter_mut()
+            .skip(1)
+            .filter(|late| moment.now >= late.until && !late.in_doubt)
+        {
             late.in_doubt = true;
             if let Some((to, _)) = late.reply.take() {
                 let failure = in_doubt(late.version.serial, 1, min_copies, "an earlier update waits for copies");
-                out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+                out.extend(to.into_iter().map(|to| Effect::Reply {
+                    to,
+                    response: Response::Failed(failure.clone()),
+                    last: true,
+                }));
             }
         }
         if reigning.acknowledged.0.serial > before {
@@ -216,7 +322,11 @@ impl Registry {
         for pending in std::mem::take(&mut reigning.pending) {
             let Some((to, _)) = pending.reply else { continue };
             let failure = in_doubt(pending.version.serial, 1, min_copies, reason);
-            out.extend(to.into_iter().map(|to| Effect::Reply { to, response: Response::Failed(failure.clone()), last: true }));
+            out.extend(to.into_iter().map(|to| Effect::Reply {
+                to,
+                response: Response::Failed(failure.clone()),
+                last: true,
+            }));
         }
     }
 }
@@ -224,13 +334,17 @@ impl Registry {
 fn in_doubt(serial: u64, copies: u64, min_copies: u64, reason: &str) -> Failure {
     Failure::new(
         ErrorCode::InDoubt,
-        format!("the update is stored as entry {serial} and known to be on {copies} of {min_copies} disks wanted: {reason}"),
+        format!(
+            "the update is stored as entry {serial} and known to be on {copies} of {min_copies} disks wanted: {reason}"
+        ),
         "it may still take hold; repeat the same command: the same request is applied once",
     )
 }
 
 fn snapshot_part(epoch: Epoch, snapshot: &Outgoing) -> Message {
-    let start = usize::try_from(snapshot.offset).unwrap_or(usize::MAX).min(snapshot.bytes.len());
+    let start = usize::try_from(snapshot.offset)
+        .unwrap_or(usize::MAX)
+        .min(snapshot.bytes.len());
     let end = start.saturating_add(PART_BYTES_MAX).min(snapshot.bytes.len());
     Message::Snapshot {
         epoch,

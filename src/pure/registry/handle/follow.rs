@@ -33,13 +33,17 @@ impl Registry {
             following.asked = moment.now;
             following.incoming = None;
             let (to, epoch) = (following.master.clone(), following.epoch);
-            out.push(Effect::Send { to, message: Message::Follow { epoch, summary } });
+            out.push(Effect::Send {
+                to,
+                message: Message::Follow { epoch, summary },
+            });
         }
     }
 
     /// Is this feed from the master that we follow? A lower epoch is told that it is over.
     fn obeys(&mut self, from: &PeerName, epoch: Epoch, out: &mut Vec<Effect>) -> bool {
-        let followed = matches!(&self.seat, Seat::Following(following) if following.master == *from && following.epoch == epoch);
+        let followed =
+            matches!(&self.seat, Seat::Following(following) if following.master == *from && following.epoch == epoch);
         if followed {
             return true;
         }
@@ -66,11 +70,18 @@ impl Registry {
         }
         let mut batches: Vec<Batch> = Vec::new();
         let mut fault = None;
-        if self.database.digest_at(previous.0).is_some_and(|digest| digest != previous.1) {
+        if self
+            .database
+            .digest_at(previous.0)
+            .is_some_and(|digest| digest != previous.1)
+        {
             fault = Some(DatabaseError::Digest { at: previous.0 });
         }
         let mut gap = previous.0 > self.database.end().serial;
-        for entry in entries.into_iter().filter(|_| fault.is_none() && !gap) {
+        for entry in entries {
+            if fault.is_some() || gap {
+                break;
+            }
             if let Some(known) = self.database.digest_at(entry.serial) {
                 if known != entry.digest {
                     fault = Some(DatabaseError::Digest { at: entry.serial });
@@ -98,15 +109,30 @@ impl Registry {
             return;
         }
         let version = self.database.end();
-        out.push(Effect::Send { to: from.clone(), message: Message::Have { epoch, version } });
+        out.push(Effect::Send {
+            to: from.clone(),
+            message: Message::Have { epoch, version },
+        });
     }
 
-    fn corrupt_feed(&mut self, from: &PeerName, epoch: Epoch, fault: &DatabaseError, moment: &Moment, out: &mut Vec<Effect>) {
-        let reason = format!("CORRUPT: what {from} sends does not fit what is here: {fault}; nothing was overwritten. Check both disks");
+    fn corrupt_feed(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        fault: &DatabaseError,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        let reason = format!(
+            "CORRUPT: what {from} sends does not fit what is here: {fault}; nothing was overwritten. Check both disks"
+        );
         self.refuse(from, epoch, RefusalCode::Corrupt, out);
         self.happened(moment, RefusalCode::Corrupt.as_str(), reason.clone(), out);
         self.seat = Seat::Idle;
-        self.trouble = Some(Trouble { standing: Standing::Refusing, reason });
+        self.trouble = Some(Trouble {
+            standing: Standing::Refusing,
+            reason,
+        });
         // Not judged again before the peer tells something new.
         if let Some(peer) = self.peers.get_mut(from) {
             peer.status = None;
@@ -114,20 +140,40 @@ impl Registry {
     }
 
     /// A part of a snapshot came. It replaces the database only when all of it is there, and only if ours is a prefix.
-    pub(super) fn fed_snapshot(&mut self, from: &PeerName, epoch: Epoch, part: Part, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn fed_snapshot(
+        &mut self,
+        from: &PeerName,
+        epoch: Epoch,
+        part: Part,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         if !self.obeys(from, epoch, out) {
             return;
         }
         let end = self.database.end().serial;
-        let Seat::Following(following) = &mut self.seat else { return };
+        let Seat::Following(following) = &mut self.seat else {
+            return;
+        };
         if part.version.serial <= end || part.total > u64::try_from(SNAPSHOT_BYTES_MAX).unwrap_or(u64::MAX) {
             return;
         }
         if part.offset == 0 {
             let (version, digest, total) = (part.version, part.digest, part.total);
-            following.incoming = Some(Incoming { version, digest, total, bytes: Vec::new() });
+            following.incoming = Some(Incoming {
+                version,
+                digest,
+                total,
+                bytes: Vec::new(),
+            });
         }
-        let Some(incoming) = following.incoming.as_mut().filter(|incoming| incoming.version == part.version) else { return };
+        let Some(incoming) = following
+            .incoming
+            .as_mut()
+            .filter(|incoming| incoming.version == part.version)
+        else {
+            return;
+        };
         let have = u64::try_from(incoming.bytes.len()).unwrap_or(u64::MAX);
         let more = u64::try_from(part.bytes.len()).unwrap_or(u64::MAX);
         if part.offset != have || have.saturating_add(more) > incoming.total {
@@ -138,7 +184,10 @@ impl Registry {
         let have = have + more;
         if have < incoming.total {
             let (version, offset) = (part.version, have);
-            out.push(Effect::Send { to: from.clone(), message: Message::SnapshotNext { epoch, version, offset } });
+            out.push(Effect::Send {
+                to: from.clone(),
+                message: Message::SnapshotNext { epoch, version, offset },
+            });
             return;
         }
         let incoming = following.incoming.take();
@@ -152,7 +201,15 @@ impl Registry {
         let opened = Database::from_snapshot(&incoming.bytes, incoming.version);
         let (database, batch) = match opened {
             Ok(opened) if whole => opened,
-            Ok(_) => return self.corrupt_feed(from, epoch, &DatabaseError::Values("the snapshot came altered".to_owned()), moment, out),
+            Ok(_) => {
+                return self.corrupt_feed(
+                    from,
+                    epoch,
+                    &DatabaseError::Values("the snapshot came altered".to_owned()),
+                    moment,
+                    out,
+                );
+            }
             Err(error) => return self.corrupt_feed(from, epoch, &error, moment, out),
         };
         use crate::pure::lineage::compare::Relation;
@@ -167,13 +224,19 @@ impl Registry {
         out.push(Effect::Commit(batch));
         let version = self.database.end();
         self.happened(moment, "snapshot installed", format!("{version} from {from}"), out);
-        out.push(Effect::Send { to: from.clone(), message: Message::Have { epoch, version } });
+        out.push(Effect::Send {
+            to: from.clone(),
+            message: Message::Have { epoch, version },
+        });
     }
 
     /// A feed that stands still is asked for again.
     pub(super) fn nudge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         if let Seat::Following(following) = &self.seat {
-            let known = self.peers.get(&following.master).and_then(super::super::state::Peer::version);
+            let known = self
+                .peers
+                .get(&following.master)
+                .and_then(super::super::state::Peer::version);
             let behind = known.is_some_and(|version| version.serial > self.database.end().serial);
             if behind && moment.now.since(following.asked) >= Duration::from_secs(2) {
                 self.ask_for_feed(moment, out);

@@ -12,7 +12,9 @@ use crate::pure::protocol::{Message, Status};
 
 impl Registry {
     pub(super) fn heard_status(&mut self, from: &PeerName, status: Status, moment: &Moment, out: &mut Vec<Effect>) {
-        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.is_registry()) else { return };
+        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.is_registry()) else {
+            return;
+        };
         peer.summary = Some(status.summary.clone());
         peer.status = Some(status.clone());
         if self.reign().is_some() {
@@ -50,7 +52,10 @@ impl Registry {
         let Some(mine) = self.reign() else { return };
         match authority(mine, promise, rules) {
             Authority::Higher if promise.number > mine.number && rules.hold(Rule::DeposedStops) => {
-                let reason = format!("{from} obeys epoch {}, this registry reigned in {}", promise.number, mine.number);
+                let reason = format!(
+                    "{from} obeys epoch {}, this registry reigned in {}",
+                    promise.number, mine.number
+                );
                 self.step_down(Standing::Superseded, reason, moment, out);
                 self.promise_to(promise, out);
             }
@@ -86,10 +91,20 @@ impl Registry {
             Some((status.claim?, peer.card.name.clone(), status.summary.clone()))
         });
         let usable = |claim: Epoch| {
-            matches!(authority(self.identity.promise, claim, self.config.rules), Authority::Higher | Authority::Same)
+            matches!(
+                authority(self.identity.promise, claim, self.config.rules),
+                Authority::Higher | Authority::Same
+            )
         };
-        let Some((claim, master, summary)) = claims.filter(|(claim, ..)| usable(*claim)).max_by_key(|(claim, ..)| *claim) else {
-            if self.trouble.as_ref().is_some_and(|trouble| trouble.standing == Standing::Refusing) {
+        let Some((claim, master, summary)) = claims
+            .filter(|(claim, ..)| usable(*claim))
+            .max_by_key(|(claim, ..)| *claim)
+        else {
+            if self
+                .trouble
+                .as_ref()
+                .is_some_and(|trouble| trouble.standing == Standing::Refusing)
+            {
                 self.trouble = None;
             }
             return;
@@ -125,20 +140,39 @@ impl Registry {
 
     fn follow(&mut self, master: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         self.trouble = None;
-        self.seat = Seat::Following(Following { master: master.clone(), epoch, asked: moment.now, incoming: None });
+        self.seat = Seat::Following(Following {
+            master: master.clone(),
+            epoch,
+            asked: moment.now,
+            incoming: None,
+        });
         self.ask_for_feed(moment, out);
         self.happened(moment, "following", format!("{master} in epoch {}", epoch.number), out);
     }
 
     /// Obeys the master's epoch, takes none of its data, and says so on both sides.
-    fn refuse_data(&mut self, master: &PeerName, claim: Epoch, code: RefusalCode, relation: Relation, out: &mut Vec<Effect>) {
-        let reigned = self.database.lineage().last().is_some_and(|reign| reign.by == *self.name());
+    fn refuse_data(
+        &mut self,
+        master: &PeerName,
+        claim: Epoch,
+        code: RefusalCode,
+        relation: Relation,
+        out: &mut Vec<Effect>,
+    ) {
+        let reigned = self
+            .database
+            .lineage()
+            .last()
+            .is_some_and(|reign| reign.by == *self.name());
         let standing = match code {
             RefusalCode::ForeignStore => Standing::Detached,
             _ if reigned => Standing::Superseded,
             _ => Standing::Refusing,
         };
-        let trouble = Trouble { standing, reason: self.refusal_text(master, claim, code, relation) };
+        let trouble = Trouble {
+            standing,
+            reason: self.refusal_text(master, claim, code, relation),
+        };
         if self.trouble.as_ref() != Some(&trouble) {
             self.trouble = Some(trouble);
             self.refuse(master, claim, code, out);
@@ -147,17 +181,34 @@ impl Registry {
 
     /// Says no to a claimant.
     pub(super) fn refuse(&self, to: &PeerName, epoch: Epoch, code: RefusalCode, out: &mut Vec<Effect>) {
-        let relation = self.peers.get(to).and_then(|peer| peer.summary.as_ref()).map_or(Relation::Same, |theirs| self.relation(theirs));
+        let relation = self
+            .peers
+            .get(to)
+            .and_then(|peer| peer.summary.as_ref())
+            .map_or(Relation::Same, |theirs| self.relation(theirs));
         let text = self.refusal_text(to, epoch, code, relation);
         let promise = self.identity.promise;
-        out.push(Effect::Send { to: to.clone(), message: Message::Refusal { epoch, code, promise, text } });
+        out.push(Effect::Send {
+            to: to.clone(),
+            message: Message::Refusal {
+                epoch,
+                code,
+                promise,
+                text,
+            },
+        });
     }
 
     /// Both sides, the serials, and the next step.
     fn refusal_text(&self, other: &PeerName, epoch: Epoch, code: RefusalCode, relation: Relation) -> String {
         let me = self.name();
         let mine = self.database.end();
-        let theirs = self.peers.get(other).and_then(|peer| peer.summary.as_ref()).map(|summary| summary.end).unwrap_or_default();
+        let theirs = self
+            .peers
+            .get(other)
+            .and_then(|peer| peer.summary.as_ref())
+            .map(|summary| summary.end)
+            .unwrap_or_default();
         let (fork, surplus) = match relation {
             Relation::Older(ours) | Relation::Diverged { ours, .. } => (ours.fork, ours.updates),
             _ => (0, 0),
@@ -182,7 +233,10 @@ impl Registry {
             ),
             RefusalCode::ForeignStore => format!(
                 "{code}: {other} holds database {}, {me} holds {}; wrong address or wrong data folder",
-                self.peers.get(other).and_then(|peer| peer.summary.as_ref()?.database).map_or_else(|| "none".to_owned(), DatabaseId::short),
+                self.peers
+                    .get(other)
+                    .and_then(|peer| peer.summary.as_ref()?.database)
+                    .map_or_else(|| "none".to_owned(), DatabaseId::short),
                 self.database.id().map_or_else(|| "none".to_owned(), DatabaseId::short)
             ),
             RefusalCode::Corrupt => format!(
@@ -235,7 +289,10 @@ impl Registry {
         let standing = authority(self.identity.promise, epoch, self.config.rules);
         if foreign || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;
-            out.push(Effect::Send { to: from.clone(), message: Message::Declined { epoch, promise } });
+            out.push(Effect::Send {
+                to: from.clone(),
+                message: Message::Declined { epoch, promise },
+            });
             return;
         }
         if standing == Authority::Higher {
@@ -243,7 +300,10 @@ impl Registry {
         }
         self.promise_to(epoch, out);
         let status = Some(Box::new(self.status()));
-        out.push(Effect::Send { to: from.clone(), message: Message::Promised { epoch, status } });
+        out.push(Effect::Send {
+            to: from.clone(),
+            message: Message::Promised { epoch, status },
+        });
     }
 
     /// Whatever this registry did under a lower epoch ends.
@@ -265,6 +325,11 @@ impl Registry {
 
     /// How a peer's log stands to ours.
     pub(super) fn relation(&self, theirs: &Summary) -> Relation {
-        compare(&self.database.summary(), &|serial| self.database.digest_at(serial), theirs, self.config.rules)
+        compare(
+            &self.database.summary(),
+            &|serial| self.database.digest_at(serial),
+            theirs,
+            self.config.rules,
+        )
     }
 }

@@ -28,8 +28,17 @@ impl Registry {
             }
             Event::Message { from, message } => self.message(&from, *message, moment, &mut out),
             Event::Members(changes) => self.members(changes, moment, &mut out),
-            Event::Request { to, actor, deadline, request } => {
-                let asked = pass::Asked { to, actor, until: moment.now.after(deadline) };
+            Event::Request {
+                to,
+                actor,
+                deadline,
+                request,
+            } => {
+                let asked = pass::Asked {
+                    to,
+                    actor,
+                    until: moment.now.after(deadline),
+                };
                 self.request(asked, *request, moment, &mut out);
             }
             Event::Cancelled { to } => self.cancelled(to),
@@ -46,23 +55,57 @@ impl Registry {
         match message {
             Message::Peers(cards) => self.told_of(cards),
             Message::Status(status) => self.heard_status(from, *status, moment, out),
-            Message::Survey => out.push(Effect::Send { to: from.clone(), message: Message::Status(Box::new(self.status())) }),
+            Message::Survey => out.push(Effect::Send {
+                to: from.clone(),
+                message: Message::Status(Box::new(self.status())),
+            }),
             Message::Prepare { epoch, database } => self.asked_to_promise(from, epoch, database, moment, out),
-            Message::Promised { epoch, status } => self.promised(from, epoch, status.map(|status| *status), moment, out),
+            Message::Promised { epoch, status } => {
+                self.promised(from, epoch, status.map(|status| *status), moment, out)
+            }
             Message::Declined { epoch, promise } => self.declined(from, epoch, promise, moment, out),
-            Message::Refusal { epoch, code, promise, text } => self.refused(from, epoch, code, promise, text, moment, out),
+            Message::Refusal {
+                epoch,
+                code,
+                promise,
+                text,
+            } => self.refused(from, epoch, code, promise, text, moment, out),
             Message::Follow { epoch, summary } => self.asked_to_feed(from, epoch, &summary, moment, out),
             Message::Have { epoch, version } => self.follower_has(from, epoch, version, moment, out),
-            Message::SnapshotNext { epoch, version, offset } => self.follower_wants(from, epoch, version, offset, moment, out),
-            Message::Entries { epoch, previous, previous_digest, entries } => {
+            Message::SnapshotNext { epoch, version, offset } => {
+                self.follower_wants(from, epoch, version, offset, moment, out)
+            }
+            Message::Entries {
+                epoch,
+                previous,
+                previous_digest,
+                entries,
+            } => {
                 self.fed(from, epoch, (previous, previous_digest), entries, moment, out);
             }
-            Message::Snapshot { epoch, version, offset, total, digest, bytes } => {
-                let part = follow::Part { version, offset, total, digest, bytes };
+            Message::Snapshot {
+                epoch,
+                version,
+                offset,
+                total,
+                digest,
+                bytes,
+            } => {
+                let part = follow::Part {
+                    version,
+                    offset,
+                    total,
+                    digest,
+                    bytes,
+                };
                 self.fed_snapshot(from, epoch, part, moment, out);
             }
             Message::NodeStatus(report) => self.heard_node(from, *report, moment, out),
-            Message::Servers { first, last: _, servers } => self.heard_servers(from, first, servers, moment, out),
+            Message::Servers {
+                first,
+                last: _,
+                servers,
+            } => self.heard_servers(from, first, servers, moment, out),
             Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
             // For nodes only.
             Message::Slice(_) | Message::Ask { .. } => {}
@@ -71,13 +114,25 @@ impl Registry {
 
     fn request(&mut self, asked: pass::Asked, request: Request, moment: &Moment, out: &mut Vec<Effect>) {
         match request {
-            Request::Apply { application, if_revision, request } => {
+            Request::Apply {
+                application,
+                if_revision,
+                request,
+            } => {
                 self.apply(asked, application, if_revision, request, moment, out);
             }
             Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
-            Request::Command { server, verb } => self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out),
+            Request::Command { server, verb } => {
+                self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out)
+            }
             Request::Logs { server, stderr, lines } => {
-                self.pass(asked, &server.clone(), Request::Logs { server, stderr, lines }, moment, out);
+                self.pass(
+                    asked,
+                    &server.clone(),
+                    Request::Logs { server, stderr, lines },
+                    moment,
+                    out,
+                );
             }
             Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
             read => self.read(asked, &read, out),

@@ -16,7 +16,12 @@ impl Registry {
         if !self.know(card.clone()) {
             return;
         }
-        let cards = self.peers.values().filter(|peer| peer.card.name != name).map(|peer| peer.card.clone()).collect();
+        let cards = self
+            .peers
+            .values()
+            .filter(|peer| peer.card.name != name)
+            .map(|peer| peer.card.clone())
+            .collect();
         if let Some(peer) = self.peers.get_mut(&name) {
             peer.card = card;
             peer.linked = true;
@@ -24,8 +29,14 @@ impl Registry {
             peer.node = None;
             peer.unreachable.clear();
         }
-        out.push(Effect::Send { to: name.clone(), message: Message::Peers(cards) });
-        out.push(Effect::Send { to: name.clone(), message: Message::Status(Box::new(self.status())) });
+        out.push(Effect::Send {
+            to: name.clone(),
+            message: Message::Peers(cards),
+        });
+        out.push(Effect::Send {
+            to: name.clone(),
+            message: Message::Status(Box::new(self.status())),
+        });
         self.candidate_met(&name, moment, out);
         self.peer_news(&name, "linked", "", moment, out);
     }
@@ -57,9 +68,17 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let at_address = self.peers.values().find(|known| known.card.address == *address).map(|known| known.card.name.clone());
+        let at_address = self
+            .peers
+            .values()
+            .find(|known| known.card.address == *address)
+            .map(|known| known.card.name.clone());
         let name = peer.cloned().or(at_address);
-        if let Some(peer) = name.as_ref().and_then(|name| self.peers.get_mut(name)).filter(|peer| !peer.linked) {
+        if let Some(peer) = name
+            .as_ref()
+            .and_then(|name| self.peers.get_mut(name))
+            .filter(|peer| !peer.linked)
+        {
             reason.clone_into(&mut peer.unreachable);
         }
         if let Seat::Surveying(survey) = &mut self.seat {
@@ -80,11 +99,19 @@ impl Registry {
                     if !self.know(member.record.card.clone()) {
                         continue;
                     }
-                    let Some(peer) = self.peers.get_mut(&name) else { continue };
+                    let Some(peer) = self.peers.get_mut(&name) else {
+                        continue;
+                    };
                     let before = std::mem::replace(&mut peer.alive, member.alive);
                     peer.record = Some(member.record);
                     if before != member.alive {
-                        self.peer_news(&name, if member.alive { "alive" } else { "silent" }, "gossip", moment, out);
+                        self.peer_news(
+                            &name,
+                            if member.alive { "alive" } else { "silent" },
+                            "gossip",
+                            moment,
+                            out,
+                        );
                     }
                 }
                 Change::Gone(name) => {
@@ -105,7 +132,9 @@ impl Registry {
 
     pub(super) fn heard_node(&mut self, from: &PeerName, report: NodeReport, moment: &Moment, out: &mut Vec<Effect>) {
         let obeys = report.obeys;
-        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.card.kind == PeerKind::Node) else { return };
+        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.card.kind == PeerKind::Node) else {
+            return;
+        };
         let before = peer.node.take();
         let servers = before.as_ref().map(|sight| sight.servers.clone()).unwrap_or_default();
         let news = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
@@ -125,9 +154,15 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let Some(sight) = self.peers.get_mut(from).and_then(|peer| peer.node.as_mut()) else { return };
+        let Some(sight) = self.peers.get_mut(from).and_then(|peer| peer.node.as_mut()) else {
+            return;
+        };
         let sight = Arc::make_mut(sight);
-        let before = if first { std::mem::take(&mut sight.servers) } else { BTreeMap::new() };
+        let before = if first {
+            std::mem::take(&mut sight.servers)
+        } else {
+            BTreeMap::new()
+        };
         let mut news = Vec::new();
         for server in servers {
             if server.node != *from || sight.servers.len() >= SERVERS_PER_NODE_MAX {
@@ -144,7 +179,11 @@ impl Registry {
                 time: moment.wall,
                 subject: "server".to_owned(),
                 name: server.id.to_string(),
-                state: if server.enabled { server.state.to_string() } else { format!("{} (disabled)", server.state) },
+                state: if server.enabled {
+                    server.state.to_string()
+                } else {
+                    format!("{} (disabled)", server.state)
+                },
                 reason: server.reason,
                 version: None,
             })));
@@ -157,15 +196,16 @@ impl Registry {
         if card.name == *self.name() {
             return false;
         }
+        let room = self.peers.len() < PEERS_MAX;
         match self.peers.get_mut(&card.name) {
-            Some(peer) if peer.linked => true,
             Some(peer) => {
-                if card.instance != peer.card.instance || card.generation >= peer.card.generation {
+                let newer = card.instance != peer.card.instance || card.generation >= peer.card.generation;
+                if newer && !peer.linked {
                     peer.card = card;
                 }
                 true
             }
-            None if self.peers.len() < PEERS_MAX => {
+            None if room => {
                 self.peers.insert(card.name.clone(), Peer::new(card));
                 true
             }

@@ -9,9 +9,9 @@ use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
 use crate::pure::membership::{PeerCard, PeerKind};
 use crate::pure::model::{Application, Plan, RegistryRecord};
+use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
-use crate::pure::protocol::Response;
 use std::sync::Arc;
 
 impl Registry {
@@ -34,8 +34,14 @@ impl Registry {
         let before = deployment.applications.get(&application.name);
         let revision = before.map_or(0, |record| record.revision);
         if let Some(wanted) = if_revision.filter(|wanted| *wanted != revision) {
-            let message = format!("application {} is at revision {revision}, not {wanted}", application.name);
-            let hint = format!("look at it with `floe app show {}`, then apply against revision {revision}", application.name);
+            let message = format!(
+                "application {} is at revision {revision}, not {wanted}",
+                application.name
+            );
+            let hint = format!(
+                "look at it with `floe app show {}`, then apply against revision {revision}",
+                application.name
+            );
             return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
         }
         let plan = match deployment.plan(&application) {
@@ -43,11 +49,21 @@ impl Registry {
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
         let name = application.name.clone();
-        let payload = Payload::PutApplication(ApplicationPayload { descriptor: application, revision: revision + 1 });
+        let payload = Payload::PutApplication(ApplicationPayload {
+            descriptor: application,
+            revision: revision + 1,
+        });
         self.store(asked, payload, request, (&name, revision + 1, plan), moment, out);
     }
 
-    pub(super) fn remove(&mut self, asked: Asked, name: &ApplicationName, request: RequestId, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn remove(
+        &mut self,
+        asked: Asked,
+        name: &ApplicationName,
+        request: RequestId,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         if self.answered_before(&asked, request, out) {
             return;
         }
@@ -57,18 +73,33 @@ impl Registry {
         let deployment = self.database.deployment();
         let revision = deployment.applications.get(name).map(|record| record.revision);
         let (Some(revision), Some(plan)) = (revision, deployment.plan_removal(name)) else {
-            let failure = Failure::new(ErrorCode::NotFound, format!("there is no application {name}"), "`floe app list` shows all");
+            let failure = Failure::new(
+                ErrorCode::NotFound,
+                format!("there is no application {name}"),
+                "`floe app list` shows all",
+            );
             return asked.fail(failure, out);
         };
-        self.store(asked, Payload::RemoveApplication(name.clone()), request, (name, revision, plan), moment, out);
+        self.store(
+            asked,
+            Payload::RemoveApplication(name.clone()),
+            request,
+            (name, revision, plan),
+            moment,
+            out,
+        );
     }
 
     /// A registry belongs to the grid from its first attachment on; its address is kept fresh.
     pub(super) fn record_registry(&mut self, card: &PeerCard, moment: &Moment, out: &mut Vec<Effect>) {
-        let record = RegistryRecord { name: card.name.clone(), address: card.address.clone() };
+        let record = RegistryRecord {
+            name: card.name.clone(),
+            address: card.address.clone(),
+        };
         let known = self.database.deployment().registries.get(&card.name) == Some(&record);
         if card.kind == PeerKind::Registry && !known {
-            let request = RequestId::from_bits(moment.dice ^ u128::from(moment.roll(self.database.end().serial + 7, u64::MAX)));
+            let request =
+                RequestId::from_bits(moment.dice ^ u128::from(moment.roll(self.database.end().serial + 7, u64::MAX)));
             self.append_own(Payload::PutRegistry(record), request, moment, out);
         }
     }
@@ -99,19 +130,34 @@ impl Registry {
                     time: moment.wall,
                     subject: "application".to_owned(),
                     name: name.to_string(),
-                    state: if kind == EntryKind::RemoveApplication { "removed" } else { "applied" }.to_owned(),
+                    state: if kind == EntryKind::RemoveApplication {
+                        "removed"
+                    } else {
+                        "applied"
+                    }
+                    .to_owned(),
                     reason: format!("revision {revision} by {}", asked.actor),
                     version: Some(report.version.clone()),
                 })));
                 let pending = self.pending(Some((vec![asked.to], report)), moment);
                 self.await_copies(pending, moment, out);
             }
-            None => asked.fail(Failure::new(ErrorCode::Internal, "the entry was not taken", "see the registry's log"), out),
+            None => asked.fail(
+                Failure::new(ErrorCode::Internal, "the entry was not taken", "see the registry's log"),
+                out,
+            ),
         }
     }
 
     /// Seals and appends one entry, and asks for its commit.
-    fn append(&mut self, payload: &Payload, request: RequestId, actor: &str, moment: &Moment, out: &mut Vec<Effect>) -> Option<Arc<Entry>> {
+    fn append(
+        &mut self,
+        payload: &Payload,
+        request: RequestId,
+        actor: &str,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) -> Option<Arc<Entry>> {
         let (epoch, database, end) = (self.reign()?, self.database.id()?, self.database.end());
         let entry = Entry {
             serial: end.serial + 1,
@@ -152,7 +198,9 @@ impl Registry {
 
     /// A retry of a request that is in the log already: it joins the wait, or is answered at once.
     fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
-        let Some(entry) = self.database.find(request).cloned() else { return false };
+        let Some(entry) = self.database.find(request).cloned() else {
+            return false;
+        };
         let Ok(payload) = Payload::of(&entry) else { return false };
         let (name, revision) = match payload {
             Payload::PutApplication(application) => (application.descriptor.name, application.revision),
@@ -162,33 +210,54 @@ impl Registry {
         let mut report = self.report(&name, revision, Plan::default());
         report.version = entry.version().to_string();
         let Some(reigning) = self.reigning() else { return false };
-        let waiting = reigning.pending.iter_mut().find(|pending| pending.version.serial == entry.serial && !pending.in_doubt);
+        let waiting = reigning
+            .pending
+            .iter_mut()
+            .find(|pending| pending.version.serial == entry.serial && !pending.in_doubt);
         if let Some((to, _)) = waiting.and_then(|pending| pending.reply.as_mut()) {
             to.push(asked.to);
             return true;
         }
-        let has = reigning.followers.values().filter(|follower| follower.have.serial >= entry.serial).count();
+        let has = reigning
+            .followers
+            .values()
+            .filter(|follower| follower.have.serial >= entry.serial)
+            .count();
         report.copies = 1 + u64::try_from(has).unwrap_or(0);
         let enough = report.copies >= self.config.min_copies;
         let response = if enough {
             Response::Applied(Box::new(report))
         } else {
-            let message = format!("the update is stored as entry {} and still waits for copies", entry.serial);
-            Response::Failed(Failure::new(ErrorCode::InDoubt, message, "repeat the same command: it is applied once"))
+            let message = format!(
+                "the update is stored as entry {} and still waits for copies",
+                entry.serial
+            );
+            Response::Failed(Failure::new(
+                ErrorCode::InDoubt,
+                message,
+                "repeat the same command: it is applied once",
+            ))
         };
-        out.push(Effect::Reply { to: asked.to, response, last: true });
+        out.push(Effect::Reply {
+            to: asked.to,
+            response,
+            last: true,
+        });
         true
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
     fn may_update(&mut self) -> Result<(), Failure> {
-        let Some(reigning) = self.reigning() else { return Err(self.not_master()) };
+        let Some(reigning) = self.reigning() else {
+            return Err(self.not_master());
+        };
         let attached = reigning.followers.values().filter(|follower| !follower.late).count();
         let full = reigning.pending.len() >= PENDING_UPDATES_MAX;
         let copies = 1 + u64::try_from(attached).unwrap_or(0);
         let min_copies = self.config.min_copies;
         if copies < min_copies {
-            let message = format!("{copies} registries would have the update, min_copies = {min_copies}; nothing was stored");
+            let message =
+                format!("{copies} registries would have the update, min_copies = {min_copies}; nothing was stored");
             let hint = "start or reconnect replicas (`floe registry list` shows them), or lower min_copies";
             return Err(Failure::new(ErrorCode::Precondition, message, hint));
         }
@@ -202,18 +271,37 @@ impl Registry {
     /// Why this registry takes no updates, and who does.
     pub(super) fn not_master(&self) -> Failure {
         let (standing, reason) = self.standing();
-        let leading = self.peers.values().find(|peer| peer.linked && peer.status.as_ref().is_some_and(|status| status.claim == Some(self.identity.promise)));
-        let message = format!("registry {} is {standing}{}{reason}; nothing was changed", self.name(), if reason.is_empty() { "" } else { ": " });
+        let leading = self.peers.values().find(|peer| {
+            peer.linked
+                && peer
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.claim == Some(self.identity.promise))
+        });
+        let message = format!(
+            "registry {} is {standing}{}{reason}; nothing was changed",
+            self.name(),
+            if reason.is_empty() { "" } else { ": " }
+        );
         let hint = match leading {
             Some(peer) => format!("ask the master: --peer {}", peer.card.address),
             None => "no master is in reach; start it, or promote a replica by role = \"master\" in its configuration (`floe status` shows who is there)".to_owned(),
         };
         let master = leading.map(|peer| (peer.card.name.clone(), peer.card.address.clone()));
-        Failure { code: ErrorCode::NotMaster, message, hint, master }
+        Failure {
+            code: ErrorCode::NotMaster,
+            message,
+            hint,
+            master,
+        }
     }
 }
 
 fn invalid(faults: &[crate::pure::model::validate::Fault]) -> Failure {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Failure::new(ErrorCode::Invalid, format!("the application breaks {} rules: {}", lines.len(), lines.join("; ")), "nothing was changed")
+    Failure::new(
+        ErrorCode::Invalid,
+        format!("the application breaks {} rules: {}", lines.len(), lines.join("; ")),
+        "nothing was changed",
+    )
 }

@@ -1,0 +1,229 @@
+//! After each event: time that ran out, the claim to follow, and news for peers, gossip and people.
+
+use super::super::effect::{Effect, Target};
+use super::super::state::{Registry, Seat};
+use crate::pure::base::limits::PART_BYTES_MAX;
+use crate::pure::base::{Moment, PeerName, Time};
+use crate::pure::membership::{PeerKind, Record, Remembered};
+use crate::pure::protocol::Message;
+use crate::pure::protocol::message::SlicePart;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a registry looks after itself when nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+/// The file of remembered peers is written this long after a change, so that a burst makes one write.
+const REMEMBER_AFTER: Duration = Duration::from_secs(1);
+
+impl Registry {
+    /// Deadlines.
+    pub(super) fn woken(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.wake = None;
+        self.survey_progress(moment, out);
+        self.preparation_progress(moment, out);
+        self.rested(moment, out);
+        self.resend(moment, out);
+        self.nudge(moment, out);
+        self.acknowledge(moment, out);
+        self.expire_asks(moment, out);
+    }
+
+    /// Ends the handling of every event.
+    pub(super) fn settle(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.rested(moment, out);
+        self.seek_master(moment, out);
+        self.tell_standing(moment, out);
+        self.tell_gossip(out);
+        self.dial(out);
+        self.remember(moment, out);
+        self.set_wake(moment, out);
+    }
+
+    fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let (standing, reason) = self.standing();
+        let before = self.told.standing.replace((standing, reason.clone()));
+        if before.as_ref().is_some_and(|(before, _)| *before != standing) {
+            self.happened(moment, standing.as_str(), reason, out);
+        }
+        let status = (self.identity.promise, self.reign(), standing);
+        if self.told.status.replace(status) != Some(status) {
+            let message = Message::Status(Box::new(self.status()));
+            for peer in self.peers.values().filter(|peer| peer.linked) {
+                out.push(Effect::Send {
+                    to: peer.card.name.clone(),
+                    message: message.clone(),
+                });
+            }
+        }
+    }
+
+    fn tell_gossip(&mut self, out: &mut Vec<Effect>) {
+        let record = Record {
+            card: self.config.card.clone(),
+            role: Some(self.role),
+            standing: Some(self.standing().0),
+            claim: self.reign(),
+            version: Some(self.database.end()),
+            obeys: self.identity.promise,
+            servers: None,
+        };
+        if self.told.record.as_ref() != Some(&record) {
+            self.told.record = Some(record.clone());
+            out.push(Effect::Publish(Box::new(record)));
+        }
+    }
+
+    /// A link to everybody who is known, and to whoever is behind the locator.
+    fn dial(&mut self, out: &mut Vec<Effect>) {
+        let peers = self.peers.values().map(|peer| Target {
+            name: Some(peer.card.name.clone()),
+            address: peer.card.address.clone(),
+        });
+        let recorded = self
+            .database
+            .deployment()
+            .registries
+            .values()
+            .filter(|record| record.name != *self.name());
+        let unmet = recorded.filter(|record| !self.peers.contains_key(&record.name));
+        let recorded = unmet.map(|record| Target {
+            name: Some(record.name.clone()),
+            address: record.address.clone(),
+        });
+        let mut targets: Vec<Target> = peers.chain(recorded).collect();
+        for address in self
+            .config
+            .locator
+            .iter()
+            .filter(|address| **address != self.config.card.address)
+        {
+            if !targets.iter().any(|target| target.address == *address) {
+                targets.push(Target {
+                    name: None,
+                    address: address.clone(),
+                });
+            }
+        }
+        targets.sort();
+        if self.told.dialled != targets {
+            self.told.dialled.clone_from(&targets);
+            out.push(Effect::Dial(targets));
+        }
+    }
+
+    fn remember(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let due = self.told.remember_at.is_some_and(|at| moment.now >= at);
+        if !due && self.told.remember_at.is_some() {
+            return;
+        }
+        let known = self.peers.values().map(|peer| Remembered {
+            card: peer.card.clone(),
+            summary: peer.summary.clone(),
+            version: peer.version().filter(|_| peer.is_registry()),
+        });
+        let known: Vec<Remembered> = known.collect();
+        let news = known != self.told.remembered;
+        if due {
+            self.told.remember_at = None;
+            if news {
+                self.told.remembered.clone_from(&known);
+                out.push(Effect::Remember(known));
+            }
+        } else if news {
+            self.told.remember_at = Some(moment.now.after(REMEMBER_AFTER));
+        }
+    }
+
+    fn set_wake(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        let seat = match &self.seat {
+            Seat::Surveying(survey) => Some(survey.until),
+            Seat::Preparing(preparation) => Some(preparation.until),
+            Seat::Resting { until, .. } => Some(*until),
+            Seat::Leading(reigning) => reigning
+                .pending
+                .iter()
+                .filter(|pending| !pending.in_doubt)
+                .map(|pending| pending.until)
+                .min(),
+            Seat::Idle | Seat::Following(_) => None,
+        };
+        let asks = self.asks.passed.values().map(|passed| passed.until);
+        let resolves = self.asks.resolves.values().map(|parked| parked.until);
+        let tick = moment.now.after(TICK);
+        let next: Time = asks
+            .chain(resolves)
+            .chain(seat)
+            .chain(self.told.remember_at)
+            .min()
+            .unwrap_or(tick)
+            .min(tick);
+        // A tick that is already set stays: else every event would push it further away.
+        if self.wake.is_none_or(|set| next < set || set < moment.now) {
+            self.wake = Some(next);
+            out.push(Effect::Wake(next));
+        }
+    }
+
+    /// Sends every linked node what it must run now.
+    pub(super) fn tell_all_nodes(&mut self, out: &mut Vec<Effect>) {
+        let nodes = self
+            .peers
+            .values()
+            .filter(|peer| peer.linked && peer.card.kind == PeerKind::Node);
+        let nodes: Vec<PeerName> = nodes.map(|peer| peer.card.name.clone()).collect();
+        for node in nodes {
+            self.send_slice(&node, out);
+        }
+    }
+
+    /// Sends one node what it must run, unless it obeys this reign and runs it already.
+    pub(super) fn tell_node(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
+        let sight = self.peers.get(node).and_then(|peer| peer.node.clone());
+        let Some(reigning) = self.reigning() else { return };
+        let current = sight.is_some_and(|sight| {
+            sight.report.obeys == reigning.epoch && sight.report.applied == Some(reigning.acknowledged.0)
+        });
+        if !current {
+            self.send_slice(node, out);
+        }
+    }
+
+    fn send_slice(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
+        let Some(reigning) = self.reigning() else { return };
+        let (epoch, (version, deployment)) = (reigning.epoch, reigning.acknowledged.clone());
+        let (specs, removals) = deployment.slice(node);
+        let mut parts: Vec<SlicePart> = Vec::new();
+        let mut bytes = PART_BYTES_MAX;
+        for spec in specs {
+            let size = crate::pure::wire::encode(spec.as_ref()).len();
+            if bytes + size > PART_BYTES_MAX {
+                parts.push(SlicePart {
+                    epoch,
+                    version,
+                    first: parts.is_empty(),
+                    last: false,
+                    servers: Vec::new(),
+                    removals: Vec::new(),
+                });
+                bytes = 0;
+            }
+            bytes += size;
+            if let Some(part) = parts.last_mut() {
+                part.servers.push(Arc::unwrap_or_clone(spec));
+            }
+        }
+        // Removals travel in a part of their own: 10,000 of them may be as large as a part.
+        parts.push(SlicePart {
+            epoch,
+            version,
+            first: parts.is_empty(),
+            last: true,
+            servers: Vec::new(),
+            removals,
+        });
+        out.extend(parts.into_iter().map(|part| Effect::Send {
+            to: node.clone(),
+            message: Message::Slice(Box::new(part)),
+        }));
+    }
+}

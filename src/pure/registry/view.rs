@@ -1,0 +1,178 @@
+//! What readers see: one immutable picture of the registry, made after a batch of events is durable and swapped in whole.
+
+use super::state::{NodeSight, Peer, Registry, Seat};
+use crate::pure::base::{Address, PeerName, ServerId};
+use crate::pure::lineage::claim::RefusalCode;
+use crate::pure::lineage::{Epoch, Lineage, Version};
+use crate::pure::locator::{Load, Sight};
+use crate::pure::membership::{PeerCard, PeerKind, Role, Standing};
+use crate::pure::model::Deployment;
+use crate::pure::protocol::report::ServerReport;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The picture.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The grid's name.
+    pub grid: String,
+    /// This registry.
+    pub card: PeerCard,
+    /// Its role now.
+    pub role: Role,
+    /// `file` or `command`.
+    pub role_source: &'static str,
+    /// What it may do now.
+    pub standing: Standing,
+    /// Why; empty when all is well.
+    pub reason: String,
+    /// The highest epoch that it agreed to obey.
+    pub promise: Epoch,
+    /// The end of its log.
+    pub end: Version,
+    /// The database's id in text; empty before there is one.
+    pub database: String,
+    /// Its reigns.
+    pub lineage: Arc<Lineage>,
+    /// The first entry still in the log.
+    pub log_first: u64,
+    /// What is deployed.
+    pub deployment: Arc<Deployment>,
+    /// The leading master that this registry obeys: itself, or the one that it follows.
+    pub master: Option<(PeerName, Address)>,
+    /// What is known about the completeness of the reign, when it leads.
+    pub proof: String,
+    /// Attached replicas, when it leads.
+    pub followers: BTreeMap<PeerName, Version>,
+    /// Replicas that refuse this master.
+    pub refusals: BTreeMap<PeerName, (RefusalCode, String)>,
+    /// Updates that wait for copies.
+    pub pending: u64,
+    /// The peers.
+    pub peers: BTreeMap<PeerName, PeerView>,
+}
+
+/// One peer in the picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// Who and where.
+    pub card: PeerCard,
+    /// A link stands.
+    pub linked: bool,
+    /// Linked, or alive by gossip.
+    pub alive: bool,
+    /// A registry's role by gossip.
+    pub role: Option<Role>,
+    /// A registry's standing.
+    pub standing: Option<Standing>,
+    /// A registry's claim.
+    pub claim: Option<Epoch>,
+    /// The newest end that was heard of it, or the slice that a node runs.
+    pub version: Option<Version>,
+    /// The epoch that it obeys.
+    pub obeys: u64,
+    /// Why it cannot be reached.
+    pub unreachable: String,
+    /// A node's report and servers, while linked.
+    pub node: Option<Arc<NodeSight>>,
+    /// Servers active and in all by gossip.
+    pub servers: Option<(u64, u64)>,
+}
+
+impl Registry {
+    /// The picture now.
+    pub fn view(&self) -> View {
+        let (standing, reason) = self.standing();
+        let mut view = View {
+            grid: self.config.grid.to_string(),
+            card: self.config.card.clone(),
+            role: self.role,
+            role_source: if self.role == self.config.role {
+                "file"
+            } else {
+                "command"
+            },
+            standing,
+            reason,
+            promise: self.identity.promise,
+            end: self.database.end(),
+            database: self.database.id().map(|id| id.to_string()).unwrap_or_default(),
+            lineage: Arc::new(self.database.lineage().clone()),
+            log_first: self.database.log_first(),
+            deployment: self.database.deployment().clone(),
+            master: None,
+            proof: String::new(),
+            followers: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            pending: 0,
+            peers: self
+                .peers
+                .iter()
+                .map(|(name, peer)| (name.clone(), peer_view(peer)))
+                .collect(),
+        };
+        match &self.seat {
+            Seat::Leading(reigning) => {
+                view.master = Some((self.name().clone(), self.config.card.address.clone()));
+                view.proof.clone_from(&reigning.proof.text);
+                view.followers = reigning
+                    .followers
+                    .iter()
+                    .map(|(name, follower)| (name.clone(), follower.have))
+                    .collect();
+                view.refusals.clone_from(&reigning.refusals);
+                view.pending = u64::try_from(reigning.pending.len()).unwrap_or(u64::MAX);
+            }
+            Seat::Following(following) => {
+                let address = self.peers.get(&following.master).map(|peer| peer.card.address.clone());
+                view.master = address.map(|address| (following.master.clone(), address));
+            }
+            Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
+        }
+        view
+    }
+}
+
+fn peer_view(peer: &Peer) -> PeerView {
+    let record = peer.record.as_ref();
+    let status = peer.status.as_ref();
+    let applied = peer.node.as_ref().and_then(|node| node.report.applied);
+    let obeys = match (&peer.node, status, record) {
+        (Some(node), ..) => node.report.obeys.number,
+        (None, Some(status), _) => status.promise.number,
+        (None, None, Some(record)) => record.obeys.number,
+        (None, None, None) => 0,
+    };
+    PeerView {
+        card: peer.card.clone(),
+        linked: peer.linked,
+        alive: peer.linked || peer.alive,
+        role: record.and_then(|record| record.role),
+        standing: status
+            .map(|status| status.standing)
+            .or_else(|| record.and_then(|record| record.standing)),
+        claim: status
+            .and_then(|status| status.claim)
+            .or_else(|| record.filter(|_| status.is_none() && peer.alive)?.claim),
+        version: if peer.card.kind == PeerKind::Node {
+            applied.or_else(|| record?.version)
+        } else {
+            peer.version()
+        },
+        obeys,
+        unreachable: peer.unreachable.clone(),
+        node: peer.node.clone(),
+        servers: record.and_then(|record| record.servers),
+    }
+}
+
+impl Sight for View {
+    fn server(&self, id: &ServerId) -> Option<&ServerReport> {
+        let placed = self.deployment.servers.get(id)?;
+        self.peers.get(&placed.node)?.node.as_ref()?.servers.get(id)
+    }
+    fn node(&self, name: &PeerName) -> Option<Load> {
+        let peer = self.peers.get(name).filter(|peer| peer.linked)?;
+        peer.node.as_ref().map(|node| node.report.load)
+    }
+}
