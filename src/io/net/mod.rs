@@ -3,6 +3,12 @@
 //! Decides nothing but who dials whom again, and which of two links between the same peers stays: the one that the
 //! smaller name dialled.
 
+mod network;
+mod settings;
+
+pub use network::Network;
+pub use settings::{Reader, Settings};
+
 use crate::pure::base::{Address, PeerName};
 use crate::pure::membership::PeerCard;
 use crate::pure::protocol::{Message, Request, Response};
@@ -37,7 +43,7 @@ pub enum Arrival {
         /// What.
         message: Box<Message>,
     },
-    /// A client asks for something that the reader (`Settings::reader`) could not answer.
+    /// A client asks for something that the reader ([`Reader`]) could not answer.
     Request {
         /// Who asks.
         actor: String,

@@ -41,6 +41,15 @@ pub struct PeerCard {
     pub http: Option<Address>,
 }
 
+/// A peer to keep a link to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Its name, where it is known: nothing is dialled while a link to it exists.
+    pub name: Option<PeerName>,
+    /// Where.
+    pub address: Address,
+}
+
 /// The identity file: apart from the database, and untouched when that is replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

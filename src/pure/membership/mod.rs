@@ -5,6 +5,6 @@ pub mod card;
 pub mod diff;
 pub mod record;
 
-pub use card::{Identity, PeerCard, PeerKind, Remembered};
+pub use card::{Identity, PeerCard, PeerKind, Remembered, Target};
 pub use diff::{Change, changes};
 pub use record::{Member, Record, Role, Standing};

@@ -4,13 +4,15 @@
 //! `Commit`), synced; then the rest, in order. So nothing is said that is not on disk.
 
 use crate::pure::base::PeerName;
-use crate::pure::base::{Address, Time};
+use crate::pure::base::Time;
 use crate::pure::lineage::{Entry, Serial};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Message, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use crate::pure::membership::Target;
 
 /// Where an answer goes: a number that the shell gave with the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,15 +51,6 @@ pub enum Effect {
     Happened(Box<Happening>),
     /// Hand in `Event::Wake` at this time. Only the latest one counts.
     Wake(Time),
-}
-
-/// A peer to keep a link to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
-    /// Its name, where it is known: nothing is dialled while a link to it exists.
-    pub name: Option<PeerName>,
-    /// Where.
-    pub address: Address,
 }
 
 /// One transaction on the database: a log of entries and a map of named values, changed together.
