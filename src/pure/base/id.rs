@@ -237,6 +237,10 @@ random_id!(
     InstanceId
 );
 random_id!(
+    /// Names one start of one process: a running process is found again by it.
+    RunId
+);
+random_id!(
     /// Names one update; a retry carries the same id and is applied once.
     RequestId
 );

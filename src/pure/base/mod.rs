@@ -8,6 +8,6 @@ pub mod time;
 pub use endpoint::Address;
 pub use id::{
     AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RequestId,
-    ServerId,
+    RunId, ServerId,
 };
 pub use time::{Moment, Time, WallTime};
