@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The protocol version that this build speaks. A peer talks to another when their ranges meet.
+pub const PROTOCOL: u16 = 1;
+/// The oldest protocol version that this build still speaks.
+pub const PROTOCOL_MIN: u16 = 1;
 /// Longest name of an application, server, adapter, group or object, in bytes (a file name on every system).
 pub const NAME_BYTES_MAX: usize = 255;
 /// Longest peer name, in bytes: each gossip digest carries the name of every peer.

@@ -4,7 +4,9 @@
 pub mod card;
 pub mod diff;
 pub mod record;
+pub mod view;
 
 pub use card::{Identity, PeerCard, PeerKind, Remembered, Target};
 pub use diff::{Change, changes};
 pub use record::{Member, Record, Role, Standing};
+pub use view::{Sighting, View};

@@ -1,9 +1,39 @@
 //! The typed view of a member's gossip entries; the only file that spells a gossip key.
+//!
+//! Keys are short ASCII words, values ASCII of at most [`VALUE_BYTES_MAX`]. A value is a list of fields between `;`: a later
+//! release may append fields, never change one, and a reader takes the fields it knows and ignores the rest, as it ignores
+//! keys that it does not know. What is not there is said as `-`, not by deleting the key: gossip tells nobody of a delete.
 
-use super::card::PeerCard;
-use crate::pure::lineage::{Epoch, Version};
+use super::card::{PeerCard, PeerKind};
+use crate::pure::base::limits::{PROTOCOL, PROTOCOL_MIN};
+use crate::pure::base::{Address, EpochId, InstanceId, PeerName};
+use crate::pure::lineage::{Digest, Epoch, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
+
+/// Longest value of a gossip key, in bytes: the longest address (a host of 253 bytes and a port). A value that outgrew a
+/// datagram would block every later key of its peer.
+pub const VALUE_BYTES_MAX: usize = 260;
+/// Longest gossip key, in bytes.
+pub const KEY_BYTES_MAX: usize = 64;
+/// Set, to anything, by a peer that is about to stop: the others take it for dead at once.
+pub const LEAVING: &str = "leaving";
+
+const KIND: &str = "kind";
+const INSTANCE: &str = "instance";
+const GENERATION: &str = "generation";
+const ADDRESS: &str = "address";
+const HTTP: &str = "http";
+const PROTOCOLS: &str = "protocol";
+const ROLE: &str = "role";
+const STANDING: &str = "standing";
+const CLAIM: &str = "claim";
+const VERSION: &str = "version";
+const OBEYS: &str = "obeys";
+const SERVERS: &str = "servers";
+/// The value that says "nothing".
+const NONE: &str = "-";
 
 /// A registry's role: assigned by the operator, never voted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,6 +137,141 @@ pub struct Record {
     pub servers: Option<(u64, u64)>,
 }
 
+impl Record {
+    /// The record as gossip keys and values: always the same keys, so that none has to be deleted.
+    pub fn to_keys(&self) -> Vec<(&'static str, String)> {
+        let card = &self.card;
+        let keys = vec![
+            (KIND, card.kind.to_string()),
+            (INSTANCE, card.instance.to_string()),
+            (GENERATION, card.generation.to_string()),
+            (ADDRESS, card.address.to_string()),
+            (HTTP, text_or_none(card.http.as_ref(), Address::to_string)),
+            (PROTOCOLS, format!("{PROTOCOL_MIN};{PROTOCOL}")),
+            (ROLE, text_or_none(self.role, |role| role.as_str().to_owned())),
+            (
+                STANDING,
+                text_or_none(self.standing, |standing| standing.as_str().to_owned()),
+            ),
+            (CLAIM, text_or_none(self.claim, epoch_text)),
+            (VERSION, text_or_none(self.version, version_text)),
+            (OBEYS, epoch_text(self.obeys)),
+            (
+                SERVERS,
+                text_or_none(self.servers, |(active, total)| format!("{active};{total}")),
+            ),
+        ];
+        debug_assert!(
+            keys.iter()
+                .all(|(_, value)| value.len() <= VALUE_BYTES_MAX && value.is_ascii()),
+            "every value is ASCII and short: {keys:?}"
+        );
+        keys
+    }
+
+    /// The record that a peer's keys say, read through `lookup`; keys that are not asked for are ignored.
+    ///
+    /// # Errors
+    /// Which key is missing or wrong, and how.
+    pub fn from_keys<'a>(name: &PeerName, lookup: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let fields = Fields { lookup };
+        fields.check_protocols()?;
+        Ok(Self {
+            card: PeerCard {
+                name: name.clone(),
+                kind: fields.required(KIND, |text| word(&text, &[PeerKind::Registry, PeerKind::Node]))?,
+                instance: fields.required(INSTANCE, |text| parsed::<InstanceId>(text.first()?))?,
+                generation: fields.required(GENERATION, |text| number(text.first()?))?,
+                address: fields.required(ADDRESS, |text| parsed::<Address>(text.first()?))?,
+                http: fields.optional(HTTP, |text| parsed::<Address>(text.first()?))?,
+            },
+            role: fields.optional(ROLE, |text| word(&text, &[Role::Master, Role::Replica]))?,
+            standing: fields.optional(STANDING, |text| word(&text, &Standing::ALL))?,
+            claim: fields.optional(CLAIM, epoch)?,
+            version: fields.optional(VERSION, version)?,
+            obeys: fields.required(OBEYS, epoch)?,
+            servers: fields.optional(SERVERS, |text| Some((number(text.first()?)?, number(text.get(1)?)?)))?,
+        })
+    }
+}
+
+/// One member's keys, with the errors that name them.
+struct Fields<F> {
+    lookup: F,
+}
+impl<'a, F: Fn(&str) -> Option<&'a str>> Fields<F> {
+    fn required<T>(&self, key: &'static str, read: impl Fn(Vec<&'a str>) -> Option<T>) -> Result<T, String> {
+        let value = (self.lookup)(key).ok_or_else(|| format!("key {key:?} is missing"))?;
+        if value.len() > VALUE_BYTES_MAX || !value.is_ascii() {
+            return Err(format!(
+                "key {key:?} is no ASCII text of at most {VALUE_BYTES_MAX} bytes"
+            ));
+        }
+        read(value.split(';').collect()).ok_or_else(|| format!("key {key:?} has an unknown value {value:?}"))
+    }
+    fn optional<T>(&self, key: &'static str, read: impl Fn(Vec<&'a str>) -> Option<T>) -> Result<Option<T>, String> {
+        self.required(key, |text| match text.first() {
+            Some(&NONE) => Some(None),
+            _ => read(text).map(Some),
+        })
+    }
+    /// The range is for tools: whether two peers can talk is decided by the hello of a connection.
+    fn check_protocols(&self) -> Result<(), String> {
+        let (oldest, newest) =
+            self.required(PROTOCOLS, |text| Some((number(text.first()?)?, number(text.get(1)?)?)))?;
+        if oldest > newest {
+            return Err(format!("key {PROTOCOLS:?} has a range from {oldest} to {newest}"));
+        }
+        Ok(())
+    }
+}
+
+fn text_or_none<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| NONE.to_owned(), text)
+}
+fn epoch_text(epoch: Epoch) -> String {
+    format!("{};{}", epoch.number, epoch.id)
+}
+fn version_text(version: Version) -> String {
+    format!("{};{};{}", version.epoch, version.serial, version.digest)
+}
+fn epoch(text: Vec<&str>) -> Option<Epoch> {
+    Some(Epoch {
+        number: number(text.first()?)?,
+        id: parsed::<EpochId>(text.get(1)?)?,
+    })
+}
+fn version(text: Vec<&str>) -> Option<Version> {
+    Some(Version {
+        epoch: number(text.first()?)?,
+        serial: number(text.get(1)?)?,
+        digest: digest(text.get(2)?)?,
+    })
+}
+fn digest(text: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(Digest(bytes))
+}
+/// Digits only: `u64` alone would also take a sign.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+/// The one of `all` that is written like the first field.
+fn word<T: Copy + fmt::Display>(text: &[&str], all: &[T]) -> Option<T> {
+    let text = text.first()?;
+    all.iter().copied().find(|candidate| candidate.to_string() == **text)
+}
+
 /// A member as gossip sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -115,3 +280,7 @@ pub struct Member {
     /// Does gossip's failure detector think that it lives?
     pub alive: bool,
 }
+
+#[cfg(test)]
+#[path = "record_test.rs"]
+mod tests;

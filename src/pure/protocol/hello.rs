@@ -6,10 +6,7 @@ use crate::pure::base::GridName;
 use crate::pure::membership::PeerCard;
 use serde::{Deserialize, Serialize};
 
-/// The protocol version that this build speaks. A peer talks to another when their ranges meet.
-pub const PROTOCOL: u16 = 1;
-/// The oldest protocol version that this build still speaks.
-pub const PROTOCOL_MIN: u16 = 1;
+pub use crate::pure::base::limits::{PROTOCOL, PROTOCOL_MIN};
 
 /// Who opens a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
