@@ -114,6 +114,14 @@ impl Registry {
                         );
                     }
                 }
+                Change::Clash { name, addresses } => {
+                    let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                    let reason = format!(
+                        "two peers of this name are alive, at {}; stop one of them",
+                        places.join(" and ")
+                    );
+                    self.peer_news(&name, "clash", &reason, moment, out);
+                }
                 Change::Gone(name) => {
                     if let Some(peer) = self.peers.get_mut(&name) {
                         peer.alive = false;
