@@ -1,1 +1,11 @@
 //! Builds a registry or a node out of the parts and runs its loop.
+
+pub mod backend;
+pub mod failure;
+mod gauges;
+pub mod ground;
+mod publish;
+pub mod registry;
+mod signals;
+
+pub use failure::Failure;

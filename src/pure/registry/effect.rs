@@ -70,6 +70,30 @@ pub struct Batch {
     pub delete: Vec<String>,
 }
 
+impl Batch {
+    /// This batch and then `later`, as one.
+    pub fn merge(&mut self, later: Self) {
+        if later.wipe {
+            *self = later;
+            return;
+        }
+        if let Some(cut) = later.cut_after {
+            self.append.retain(|entry| entry.serial <= cut);
+            self.cut_after = Some(self.cut_after.map_or(cut, |before| before.min(cut)));
+        }
+        self.append.extend(later.append);
+        self.trim_before = later.trim_before.or(self.trim_before);
+        for (key, bytes) in later.put {
+            self.delete.retain(|deleted| *deleted != key);
+            self.put.insert(key, bytes);
+        }
+        for key in later.delete {
+            self.put.remove(&key);
+            self.delete.push(key);
+        }
+    }
+}
+
 /// The whole database as the store loads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {

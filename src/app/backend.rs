@@ -1,0 +1,80 @@
+//! What HTTP asks of a daemon: reads from the view, the rest through the loop.
+
+use crate::io::http::Backend;
+use crate::io::net::{Arrival, Reader, Replier};
+use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::{Request, Response};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How long an HTTP client may wait for an answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The daemon behind its HTTP server.
+#[expect(missing_debug_implementations, reason = "holds a closure")]
+pub struct Daemon {
+    reader: Reader,
+    inbox: mpsc::Sender<Arrival>,
+    /// Why it is not ready, one reason each; empty when it is.
+    unready: watch::Receiver<Vec<String>>,
+    beat: Arc<Heartbeat>,
+}
+
+/// Set by the loop, cleared by who looks: a loop that stands still is not alive.
+#[derive(Debug, Default)]
+pub struct Heartbeat(AtomicBool);
+
+impl Heartbeat {
+    /// The loop is alive.
+    pub fn beat(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+    /// Has the loop been alive since the last look?
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Daemon {
+    /// A backend over the parts of a loop.
+    pub fn new(reader: Reader, inbox: mpsc::Sender<Arrival>, unready: watch::Receiver<Vec<String>>, beat: Arc<Heartbeat>) -> Self {
+        Self { reader, inbox, unready, beat }
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for Daemon {
+    async fn ask(&self, request: Request) -> Response {
+        if let Some(response) = (self.reader)(&request) {
+            return response;
+        }
+        let (reply, mut answers) = Replier::channel(1);
+        let arrival = Arrival::Request { actor: "http".to_owned(), deadline: DEADLINE, request: Box::new(request), reply };
+        let failed = |code, message: &str| Response::Failed(Failure::new(code, message, "come again in a moment"));
+        if self.inbox.try_send(arrival).is_err() {
+            return failed(ErrorCode::Overloaded, "the inbox is full");
+        }
+        match tokio::time::timeout(DEADLINE, answers.recv()).await {
+            Ok(Some((response, _))) => response,
+            Ok(None) => failed(ErrorCode::Unavailable, "the daemon is stopping"),
+            Err(_) => failed(ErrorCode::TimedOut, "no answer in time"),
+        }
+    }
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let reasons = self.unready.borrow().clone();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    }
+    async fn live(&self) -> bool {
+        // The loop ticks at least once a second.
+        self.beat.take();
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if self.beat.take() {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,306 @@
+//! Runs a registry: builds its parts, hands every arrival to the core, carries the effects out.
+//!
+//! One loop owns the core. It takes what has arrived, up to a bound, hands it in, makes durable what the core asked for in
+//! one transaction, swaps the readers' view, and only then sends, answers and publishes. A disk that fails ends the process:
+//! memory that is ahead of the disk must not speak.
+
+use super::backend::{Daemon, Heartbeat};
+use super::failure::Failure;
+use super::gauges;
+use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
+use super::publish::News;
+use crate::io::config::{self, Kind};
+use crate::io::gossip::Gossip;
+use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
+use crate::io::store::{Database as Store, remembered};
+use crate::io::{clock, http};
+use crate::pure::base::Time;
+use crate::pure::lineage::rules::Rules;
+use crate::pure::membership::{Change, PeerCard, Record, Role};
+use crate::pure::protocol::Request;
+use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, ReplyTo, View};
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Most arrivals that wait for the loop.
+pub const INBOX: usize = 4096;
+/// Most arrivals that share one transaction.
+const BATCH: usize = 256;
+
+/// What the operator asks for at this start only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Lead, whatever the role was before.
+    pub promote: bool,
+    /// Lead although a silent registry was ahead when last heard.
+    pub accept_loss: bool,
+    /// Lead although a registry that answers is ahead or diverged.
+    pub force: bool,
+}
+
+/// Runs a registry until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] when it cannot start, or when its disk fails.
+pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> {
+    let Kind::Registry(section) = config.kind.clone() else {
+        return Err(Failure::new("start a registry", 78, "the configuration has no [registry] section"));
+    };
+    let ground = Ground::take(&config).await?;
+    let path = ground.folder.database();
+    let opening = format!("open the database {}", path.display());
+    let (store, image) = Store::open(&path).map_err(|error| {
+        let code = error.exit_code();
+        Failure::new(opening.clone(), code, error)
+    })?;
+    let database = Database::restore(image).map_err(Failure::at(opening))?;
+    let settings = Config {
+        card: ground.card.clone(),
+        grid: config.grid.clone(),
+        role: section.role,
+        promote: wishes.promote,
+        accept_loss: wishes.accept_loss,
+        force: wishes.force,
+        require_proof: false,
+        min_copies: section.min_copies,
+        copy_deadline: section.copy_deadline,
+        discovery_window: section.discovery_window,
+        log_keep: section.log_keep,
+        locator: config.peer.locator.clone(),
+        rules: Rules::default(),
+    };
+    let core = Registry::new(settings, ground.identity.get(), database, ground.remembered.clone());
+    Shell::build(config, ground, core, store).await?.run().await
+}
+
+/// The parts around the core.
+struct Shell {
+    core: Registry,
+    store: Store,
+    identity: SharedIdentity,
+    remembered: PathBuf,
+    view: Arc<ArcSwap<View>>,
+    network: Network,
+    gossip: Gossip,
+    news: News,
+    replies: BTreeMap<ReplyTo, Replier>,
+    next_reply: u64,
+    wake: Option<Time>,
+    unready: watch::Sender<Vec<String>>,
+    beat: Arc<Heartbeat>,
+    arrivals: mpsc::Receiver<Arrival>,
+    members: mpsc::Receiver<Vec<Change>>,
+    /// Held for its lock.
+    _folder: crate::io::store::Folder,
+}
+
+impl Shell {
+    async fn build(config: config::Config, ground: Ground, core: Registry, store: Store) -> Result<Self, Failure> {
+        let view = Arc::new(ArcSwap::from_pointee(core.view()));
+        let reader = reader(view.clone());
+        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
+        let beat = Arc::new(Heartbeat::default());
+        let first = first_record(&ground.card, core.promise());
+        let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
+        if let Some(listener) = ground.http {
+            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
+            tokio::spawn(http::serve(listener, Arc::new(backend), std::future::pending()));
+        }
+        let network = Network::start(ground.control, Settings::new(ground.card.clone(), config.grid.clone()), inbox, reader);
+        tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
+        let shell = Self {
+            core,
+            store,
+            identity: ground.identity,
+            remembered: ground.folder.remembered(),
+            view,
+            network,
+            gossip,
+            news: News::default(),
+            replies: BTreeMap::new(),
+            next_reply: 0,
+            wake: None,
+            unready,
+            beat,
+            arrivals,
+            members,
+            _folder: ground.folder,
+        };
+        Ok(shell)
+    }
+
+    async fn run(mut self) -> Result<(), Failure> {
+        let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
+        self.turn(vec![Event::Started]).await?;
+        super::signals::notify_ready();
+        loop {
+            let pause = self.wake.map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
+            let events = tokio::select! {
+                biased;
+                () = stop.wait() => break,
+                Some(arrival) = self.arrivals.recv() => self.collect(arrival),
+                Some(changes) = self.members.recv() => vec![Event::Members(changes)],
+                () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
+            };
+            self.turn(events).await?;
+        }
+        tracing::info!("stopping");
+        super::signals::notify_stopping();
+        drop(self.gossip);
+        self.network.stop().await;
+        Ok(())
+    }
+
+    /// What has arrived, up to a batch; time that ran out goes with it.
+    fn collect(&mut self, first: Arrival) -> Vec<Event> {
+        let mut events: Vec<Event> = self.event(first).into_iter().collect();
+        while events.len() < BATCH {
+            let Ok(arrival) = self.arrivals.try_recv() else { break };
+            events.extend(self.event(arrival));
+        }
+        if self.wake.is_some_and(|wake| wake <= clock::now()) {
+            self.wake = None;
+            events.push(Event::Wake);
+        }
+        events
+    }
+
+    fn event(&mut self, arrival: Arrival) -> Option<Event> {
+        Some(match arrival {
+            Arrival::Linked(card) => Event::Linked { card },
+            Arrival::Unlinked { peer, reason } => Event::Unlinked { peer, reason },
+            Arrival::Unreachable { peer, address, reason } => Event::Unreachable { peer, address, reason },
+            Arrival::Message { from, message } => Event::Message { from, message },
+            Arrival::Request { request, reply, .. } if *request == Request::Watch => {
+                self.news.watch(reply);
+                return None;
+            }
+            Arrival::Request { actor, deadline, request, reply } => {
+                self.next_reply += 1;
+                let to = ReplyTo(self.next_reply);
+                self.replies.insert(to, reply);
+                Event::Request { to, actor, deadline, request }
+            }
+        })
+    }
+
+    /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
+    async fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        self.beat.beat();
+        let mut said = Vec::new();
+        let mut durable = Vec::new();
+        for event in events {
+            for effect in self.core.handle(event, &clock::moment()) {
+                match effect {
+                    Effect::Identity(_) | Effect::Commit(_) => durable.push(effect),
+                    _ => said.push(effect),
+                }
+            }
+        }
+        if !durable.is_empty() {
+            tokio::task::block_in_place(|| self.make_durable(durable))?;
+        }
+        let view = Arc::new(self.core.view());
+        gauges::registry(&view, self.arrivals.len(), INBOX);
+        self.unready.send_replace(unready(&view));
+        self.view.store(view);
+        for effect in said {
+            self.say(effect).await;
+        }
+        Ok(())
+    }
+
+    fn make_durable(&mut self, effects: Vec<Effect>) -> Result<(), Failure> {
+        let mut batch: Option<Batch> = None;
+        for effect in effects {
+            match effect {
+                Effect::Identity(identity) => {
+                    // In order: what was appended before a promise must not be lost behind it.
+                    self.commit(batch.take())?;
+                    self.identity.save(&identity)?;
+                }
+                Effect::Commit(next) => match &mut batch {
+                    Some(batch) => batch.merge(next),
+                    None => batch = Some(next),
+                },
+                _ => {}
+            }
+        }
+        self.commit(batch)
+    }
+
+    fn commit(&mut self, batch: Option<Batch>) -> Result<(), Failure> {
+        let Some(batch) = batch else { return Ok(()) };
+        let start = clock::now();
+        self.store.commit(&batch).map_err(Failure::at("write to the database"))?;
+        metrics::histogram!("floe_store_commit_duration_seconds").record(clock::now().since(start).as_secs_f64());
+        Ok(())
+    }
+
+    async fn say(&mut self, effect: Effect) {
+        match effect {
+            Effect::Identity(_) | Effect::Commit(_) => {}
+            Effect::Remember(peers) => {
+                if let Err(error) = tokio::task::block_in_place(|| remembered::save(&self.remembered, &peers)) {
+                    tracing::warn!(%error, "remembered peers not written");
+                }
+            }
+            Effect::Send { to, message } => {
+                gauges::sent(&message);
+                self.network.send(&to, message);
+            }
+            Effect::Reply { to, response, last } => {
+                gauges::replied(&response);
+                let reply = if last { self.replies.remove(&to) } else { None };
+                if let Some(reply) = reply.as_ref().or_else(|| self.replies.get(&to)) {
+                    reply.send(response, last);
+                }
+            }
+            Effect::Publish(record) => self.gossip.publish(*record),
+            Effect::Dial(targets) => {
+                self.gossip.meet(gossip_addresses(&targets).await);
+                self.network.dial(targets);
+            }
+            Effect::Happened(happening) => self.news.tell(&happening),
+            Effect::Wake(at) => self.wake = Some(at),
+        }
+    }
+}
+
+/// Answers reads in the connection's own task, from the view.
+fn reader(view: Arc<ArcSwap<View>>) -> Reader {
+    let turn = AtomicU64::new(0);
+    Arc::new(move |request: &Request| {
+        let turn = if matches!(request, Request::Resolve { .. }) { turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let response = view.load().answer(request, turn)?;
+        gauges::read(request, &response);
+        Some(response)
+    })
+}
+
+fn first_record(card: &PeerCard, promise: crate::pure::lineage::Epoch) -> Record {
+    Record {
+        card: card.clone(),
+        role: Some(Role::Replica),
+        standing: Some(crate::pure::membership::Standing::Detached),
+        claim: None,
+        version: None,
+        obeys: promise,
+        servers: None,
+    }
+}
+
+/// Why the registry is not ready to serve; empty when it is.
+fn unready(view: &View) -> Vec<String> {
+    use crate::pure::membership::Standing;
+    match view.standing {
+        Standing::Leading | Standing::Following => Vec::new(),
+        standing => vec![format!("registry {} is {standing}: {}", view.card.name, view.reason)],
+    }
+}
