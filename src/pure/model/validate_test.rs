@@ -238,7 +238,10 @@ fn all_faults_come_at_once_and_are_bounded() {
     }
     let faults = faults_of(&Deployment::default(), &many);
     assert_eq!(faults.len(), FAULTS_MAX + 1);
-    assert_eq!(faults.last().map(String::as_str), Some("application: further faults: 1"));
+    assert_eq!(
+        faults.last().map(String::as_str),
+        Some("application: further faults: 1")
+    );
 }
 
 #[test]
