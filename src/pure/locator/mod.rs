@@ -5,6 +5,7 @@
 pub mod balance;
 pub mod load;
 pub mod resolve;
+mod stand;
 
 pub use load::Load;
 pub use resolve::{Resolution, ResolvedKind, Sight, resolve};

@@ -5,11 +5,12 @@
 
 use super::balance::{Candidate, arrange};
 use super::load::Load;
+use super::stand::{Stand, disabled, stand};
 use crate::pure::base::{AdapterId, GroupId, PeerName, ServerId};
+use crate::pure::model::Deployment;
 use crate::pure::model::deployment::Placed;
 use crate::pure::model::descriptor::{Group, ObjectHome};
-use crate::pure::model::{Activation, Deployment};
-use crate::pure::supervisor::report::{ServerReport, ServerState};
+use crate::pure::supervisor::report::ServerReport;
 use serde::{Deserialize, Serialize};
 
 /// What an id names.
@@ -80,24 +81,6 @@ pub fn resolve(deployment: &Deployment, sight: &dyn Sight, id: &str, turn: u64) 
     look.home(&object.home)
 }
 
-/// How one member stands.
-enum Stand {
-    Active {
-        endpoint: String,
-        load: Load,
-        enabled: bool,
-    },
-    /// `eager`: it is on its way already.
-    Startable {
-        load: Load,
-        eager: bool,
-    },
-    Out {
-        reason: String,
-        hint: String,
-    },
-}
-
 struct Look<'a> {
     deployment: &'a Deployment,
     sight: &'a dyn Sight,
@@ -119,26 +102,14 @@ impl Look<'_> {
                 .get(id)
                 .map(|(group, members)| self.group(kind, group, members)),
         };
-        found.unwrap_or_else(|| self.homeless(home))
-    }
-
-    fn homeless(&self, home: &ObjectHome) -> Resolution {
-        let home = match home {
-            ObjectHome::Adapter(id) => format!("adapter {id}"),
-            ObjectHome::Group(id) => format!("group {id}"),
-        };
-        Resolution::Unavailable {
-            kind: ResolvedKind::Object,
-            reason: format!("the object's home, {home}, is no longer deployed"),
-            hint: "deploy the application that holds it: floe app apply FILE".to_owned(),
-        }
+        found.unwrap_or_else(|| homeless(home))
     }
 
     fn adapter(&self, kind: ResolvedKind, adapter: &AdapterId, server: &ServerId) -> Resolution {
         let Some(placed) = self.deployment.servers.get(server) else {
             return Resolution::NotFound;
         };
-        match self.stand(placed, adapter) {
+        match stand(self.sight, placed, adapter) {
             Stand::Active { endpoint, .. } => Resolution::Found {
                 kind,
                 endpoints: vec![endpoint],
@@ -161,7 +132,7 @@ impl Look<'_> {
                 continue;
             };
             let priority = priority_of(placed, adapter);
-            match self.stand(placed, adapter) {
+            match stand(self.sight, placed, adapter) {
                 Stand::Active {
                     endpoint: item,
                     load,
@@ -197,43 +168,6 @@ impl Look<'_> {
         }
         none_of_group(kind, &group.id, &out)
     }
-
-    fn stand(&self, placed: &Placed, adapter: &AdapterId) -> Stand {
-        let Placed { node, spec, .. } = placed;
-        let id = &spec.id;
-        let Some(load) = self.sight.node(node) else {
-            return Stand::Out {
-                reason: format!("server {id} runs on node {node}, which is out of reach"),
-                hint: "floe node list".to_owned(),
-            };
-        };
-        let report = self.sight.server(id).filter(|report| report.node == *node);
-        let state = report.map_or(ServerState::Unknown, |report| report.state);
-        let enabled = report.is_none_or(|report| report.enabled);
-        let endpoint = report.and_then(|report| report.endpoints.get(adapter.as_str()));
-        if let (ServerState::Active, Some(endpoint)) = (state, endpoint) {
-            return Stand::Active {
-                endpoint: endpoint.clone(),
-                load,
-                enabled,
-            };
-        }
-        if !enabled {
-            let (reason, hint) = disabled(placed);
-            return Stand::Out { reason, hint };
-        }
-        let (on_demand, eager) = match state {
-            // What the node has not reported yet may be too new to it: it will say so if it cannot start it.
-            ServerState::Inactive | ServerState::Unknown | ServerState::Deactivating => (true, false),
-            ServerState::Activating => (true, true),
-            ServerState::Active | ServerState::ActivationTimedOut | ServerState::BackingOff => (false, false),
-        };
-        if on_demand && spec.activation == Activation::OnDemand {
-            return Stand::Startable { load, eager };
-        }
-        let (reason, hint) = not_active(placed, state, report);
-        Stand::Out { reason, hint }
-    }
 }
 
 fn priority_of(placed: &Placed, adapter: &AdapterId) -> i32 {
@@ -241,42 +175,16 @@ fn priority_of(placed: &Placed, adapter: &AdapterId) -> i32 {
     found.map_or(0, |candidate| candidate.priority)
 }
 
-fn disabled(placed: &Placed) -> (String, String) {
-    let id = &placed.spec.id;
-    let reason = format!("server {id} on node {} is disabled", placed.node);
-    (reason, format!("floe server enable {id}"))
-}
-
-fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>) -> (String, String) {
-    let Placed { node, spec, .. } = placed;
-    let id = &spec.id;
-    let own = report
-        .map(|report| report.reason.as_str())
-        .filter(|reason| !reason.is_empty());
-    let own = own.map_or_else(String::new, |reason| format!(": {reason}"));
-    let next = report.and_then(|report| report.next_try);
-    let next = next.map_or_else(String::new, |time| format!("; next try {time}"));
-    let who = match spec.activation {
-        Activation::Manual => ", and only an operator starts it",
-        Activation::OnDemand | Activation::Always => "",
+fn homeless(home: &ObjectHome) -> Resolution {
+    let home = match home {
+        ObjectHome::Adapter(id) => format!("adapter {id}"),
+        ObjectHome::Group(id) => format!("group {id}"),
     };
-    let known = match state {
-        ServerState::Unknown => "has not been reported by its node yet".to_owned(),
-        ServerState::Active => "is active, but its node reports no endpoint of the adapter".to_owned(),
-        ServerState::Inactive => format!("is inactive{who}"),
-        ServerState::Activating
-        | ServerState::ActivationTimedOut
-        | ServerState::Deactivating
-        | ServerState::BackingOff => format!("is {state}"),
-    };
-    let hint = match state {
-        ServerState::Inactive | ServerState::Deactivating | ServerState::BackingOff => {
-            format!("floe server start {id}")
-        }
-        ServerState::ActivationTimedOut => format!("floe server logs {id}"),
-        ServerState::Unknown | ServerState::Active | ServerState::Activating => format!("floe server show {id}"),
-    };
-    (format!("server {id} on node {node} {known}{own}{next}"), hint)
+    Resolution::Unavailable {
+        kind: ResolvedKind::Object,
+        reason: format!("the object's home, {home}, is no longer deployed"),
+        hint: "deploy the application that holds it: floe app apply FILE".to_owned(),
+    }
 }
 
 /// The reasons of the first three members, and the first one's hint.

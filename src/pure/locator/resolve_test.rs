@@ -1,1 +1,323 @@
+use super::*;
+use crate::pure::base::WallTime;
+use crate::pure::model::fixture::deployed;
+use crate::pure::supervisor::report::ServerState::{
+    self, Activating, ActivationTimedOut, Active, BackingOff, Deactivating, Inactive, Unknown,
+};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// What a test's registry sees: reports by server, loads by node.
+#[derive(Debug, Default)]
+struct View {
+    servers: BTreeMap<ServerId, ServerReport>,
+    nodes: BTreeMap<PeerName, Load>,
+}
+impl Sight for View {
+    fn server(&self, id: &ServerId) -> Option<&ServerReport> {
+        self.servers.get(id)
+    }
+    fn node(&self, name: &PeerName) -> Option<Load> {
+        self.nodes.get(name).copied()
+    }
+}
+impl View {
+    /// All of `nodes` up, without load.
+    fn up(nodes: &[&str]) -> Self {
+        Self {
+            nodes: nodes.iter().map(|node| (node.parse().unwrap(), Load(0))).collect(),
+            ..Self::default()
+        }
+    }
+    /// A server's adapter `h` has its own id as endpoint.
+    fn with(mut self, node: &str, id: &str, state: ServerState, change: fn(&mut ServerReport)) -> Self {
+        let mut report = ServerReport {
+            id: id.parse().unwrap(),
+            application: "a".parse().unwrap(),
+            node: node.parse().unwrap(),
+            state,
+            enabled: true,
+            pid: None,
+            restarts: 0,
+            reason: String::new(),
+            endpoints: BTreeMap::new(),
+            next_try: None,
+        };
+        if state == Active {
+            report.endpoints.insert(format!("{id}.h"), format!("tcp://{id}"));
+        }
+        change(&mut report);
+        self.servers.insert(report.id.clone(), report);
+        self
+    }
+}
+
+/// A group `g` with the object `go` and these members: server, node, activation, priority.
+fn group(balance: &str, count: u32, members: &[(&str, &str, &str, i32)]) -> Deployment {
+    let mut text = format!(
+        "application = \"a\"\n[[group]]\nid = \"g\"\nbalance = \"{balance}\"\ncount = {count}\nobject = [{{ id = \"go\" }}]\n"
+    );
+    for (server, node, activation, priority) in members {
+        text += &format!(
+            "[[node.{node}.server]]\nid = \"{server}\"\nrun = [\"x\"]\nactivation = \"{activation}\"\nobject = [{{ id = \"{server}-o\" }}]\n\
+             adapter = [{{ name = \"h\", group = \"g\", priority = {priority}, endpoint = \"tcp://h:1\" }}]\n"
+        );
+    }
+    deployed(&[&text])
+}
+
+fn endpoints(resolution: &Resolution) -> Vec<&str> {
+    match resolution {
+        Resolution::Found { endpoints, .. } => endpoints.iter().map(String::as_str).collect(),
+        other => panic!("not found but {other:?}"),
+    }
+}
+fn starts(resolution: &Resolution) -> Vec<&str> {
+    match resolution {
+        Resolution::Start { servers, .. } => servers.iter().map(|(_, id)| id.as_str()).collect(),
+        other => panic!("not to be started but {other:?}"),
+    }
+}
+
+#[test]
+fn a_single_adapter_is_given_started_or_refused_with_the_next_step() {
+    fn disable(report: &mut ServerReport) {
+        report.enabled = false;
+    }
+    fn explain(report: &mut ServerReport) {
+        report.reason = "exit status 3".to_owned();
+        report.next_try = Some(WallTime(0));
+    }
+    fn silence(report: &mut ServerReport) {
+        report.endpoints.clear();
+    }
+    fn keep(_: &mut ServerReport) {}
+    let up = || View::up(&["n1"]);
+    let on = "server s on node n1";
+    let seen = |state, change| up().with("n1", "s", state, change);
+    let table: Vec<(&str, View, Result<&str, (String, &str)>)> = vec![
+        ("manual", seen(Active, keep), Ok("tcp://s")),
+        ("manual", seen(Active, disable), Ok("tcp://s")),
+        ("on-demand", seen(Inactive, keep), Ok("start")),
+        ("on-demand", seen(Activating, keep), Ok("start")),
+        ("on-demand", seen(Deactivating, keep), Ok("start")),
+        ("on-demand", seen(Unknown, keep), Ok("start")),
+        ("on-demand", up(), Ok("start")),
+        (
+            "on-demand",
+            seen(Inactive, disable),
+            Err((format!("{on} is disabled"), "floe server enable s")),
+        ),
+        (
+            "on-demand",
+            seen(BackingOff, explain),
+            Err((
+                format!("{on} is backing-off: exit status 3; next try 1970-01-01T00:00:00Z"),
+                "floe server start s",
+            )),
+        ),
+        (
+            "on-demand",
+            seen(ActivationTimedOut, keep),
+            Err((format!("{on} is activation-timed-out"), "floe server logs s")),
+        ),
+        (
+            "on-demand",
+            seen(Active, silence),
+            Err((
+                format!("{on} is active, but its node reports no endpoint of the adapter"),
+                "floe server show s",
+            )),
+        ),
+        (
+            "on-demand",
+            View::default().with("n1", "s", Active, keep),
+            Err((
+                "server s runs on node n1, which is out of reach".into(),
+                "floe node list",
+            )),
+        ),
+        // A report of the node that the server moved away from says nothing.
+        (
+            "always",
+            up().with("n2", "s", Active, keep),
+            Err((
+                format!("{on} has not been reported by its node yet"),
+                "floe server show s",
+            )),
+        ),
+        (
+            "manual",
+            seen(Inactive, keep),
+            Err((
+                format!("{on} is inactive, and only an operator starts it"),
+                "floe server start s",
+            )),
+        ),
+        (
+            "always",
+            seen(Inactive, keep),
+            Err((format!("{on} is inactive"), "floe server start s")),
+        ),
+        (
+            "always",
+            seen(Activating, keep),
+            Err((format!("{on} is activating"), "floe server show s")),
+        ),
+    ];
+    for (activation, view, expected) in table {
+        let deployment = group("random", 1, &[("s", "n1", activation, 0)]);
+        for (id, kind) in [("s.h", ResolvedKind::Adapter), ("s-o", ResolvedKind::Object)] {
+            let servers = vec![("n1".parse().unwrap(), "s".parse().unwrap())];
+            let expected = match &expected {
+                Ok("start") => Resolution::Start { kind, servers },
+                Ok(endpoint) => Resolution::Found {
+                    kind,
+                    endpoints: vec![(*endpoint).to_owned()],
+                },
+                Err((reason, hint)) => Resolution::Unavailable {
+                    kind,
+                    reason: reason.clone(),
+                    hint: (*hint).to_owned(),
+                },
+            };
+            assert_eq!(
+                resolve(&deployment, &view, id, 0),
+                expected,
+                "{activation} {id} {view:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn unknown_ids_are_not_found() {
+    let deployment = group("random", 1, &[("s", "n1", "manual", 0)]);
+    for id in [
+        "",
+        "s",
+        "S.H",
+        "s.h ",
+        "s.h\0",
+        "\u{202e}s.h",
+        "../../etc",
+        &"x".repeat(1 << 20),
+    ] {
+        assert_eq!(resolve(&deployment, &View::default(), id, 0), Resolution::NotFound);
+    }
+}
+
+/// Five members of which two are out: `b` is disabled, the node of `d` is down.
+fn mixed() -> View {
+    View::up(&["n1", "n2", "n3"])
+        .with("n1", "a", Active, |_| {})
+        .with("n1", "b", Active, |report| report.enabled = false)
+        .with("n2", "c", Active, |_| {})
+        .with("n9", "d", Active, |_| {})
+        .with("n3", "e", Active, |_| {})
+}
+const MEMBERS: [(&str, &str, &str, i32); 5] = [
+    ("a", "n1", "manual", 3),
+    ("b", "n1", "manual", 0),
+    ("c", "n2", "manual", 1),
+    ("d", "n9", "manual", 0),
+    ("e", "n3", "on-demand", 1),
+];
+
+#[test]
+fn policies_arrange_the_members_that_can_be_had() {
+    let mut view = mixed();
+    view.nodes.insert("n1".parse().unwrap(), Load(50));
+    view.nodes.insert("n2".parse().unwrap(), Load(10));
+    view.nodes.insert("n3".parse().unwrap(), Load(10));
+    // Members stand in order of nodes: a, b, c, e, d.
+    let table: &[(&str, u32, u64, &[&str])] = &[
+        ("round-robin", 0, 0, &["tcp://a", "tcp://c", "tcp://e"]),
+        ("round-robin", 2, 1, &["tcp://c", "tcp://e"]),
+        ("round-robin", 1, 2, &["tcp://e"]),
+        ("round-robin", 1, u64::MAX, &["tcp://a"]),
+        ("ordered", 0, 5, &["tcp://c", "tcp://e", "tcp://a"]),
+        ("ordered", 1, 7, &["tcp://c"]),
+        ("adaptive", 0, 0, &["tcp://c", "tcp://e", "tcp://a"]),
+        // Nodes of equal load take turns.
+        ("adaptive", 1, 2, &["tcp://e"]),
+    ];
+    for (balance, count, turn, expected) in table {
+        for id in ["g", "go"] {
+            let resolution = resolve(&group(balance, *count, &MEMBERS), &view, id, *turn);
+            assert_eq!(endpoints(&resolution), *expected, "{balance} {count} {turn}");
+        }
+    }
+    let deployment = group("random", 1, &MEMBERS);
+    let seen: BTreeSet<String> = (0..64)
+        .map(|turn| endpoints(&resolve(&deployment, &view, "g", turn)).concat())
+        .collect();
+    assert_eq!(seen.len(), 3, "random offers every member: {seen:?}");
+}
+
+#[test]
+fn a_group_starts_a_member_only_when_none_is_active() {
+    let deployment = group(
+        "ordered",
+        1,
+        &[
+            ("m", "n1", "manual", 0),
+            ("x", "n1", "on-demand", 2),
+            ("y", "n1", "on-demand", 1),
+            ("z", "n1", "on-demand", 3),
+        ],
+    );
+    let up = || View::up(&["n1"]).with("n1", "m", Inactive, |_| {});
+    assert_eq!(starts(&resolve(&deployment, &up(), "g", 0)), ["y", "x", "z"]);
+    // The one on its way is waited for.
+    let view = up().with("n1", "z", Activating, |_| {});
+    assert_eq!(starts(&resolve(&deployment, &view, "g", 0)), ["z", "y", "x"]);
+    let view = up().with("n1", "z", Active, |_| {});
+    assert_eq!(endpoints(&resolve(&deployment, &view, "g", 0)), ["tcp://z"]);
+}
+
+#[test]
+fn a_group_without_usable_members_says_why() {
+    let empty = deployed(&["application = \"a\"\n[[group]]\nid = \"g\""]);
+    let Resolution::Unavailable { reason, .. } = resolve(&empty, &View::default(), "g", 0) else {
+        panic!()
+    };
+    assert_eq!(reason, "group g has no members");
+    let view = View::up(&["n1"])
+        .with("n1", "a", Inactive, |_| {})
+        .with("n1", "b", Active, |report| report.enabled = false);
+    let expected = Resolution::Unavailable {
+        kind: ResolvedKind::Object,
+        reason: "no member of group g can be had: server a on node n1 is inactive, and only an operator starts it; \
+                 server b on node n1 is disabled; server c runs on node n2, which is out of reach; and 2 more"
+            .to_owned(),
+        hint: "floe server start a".to_owned(),
+    };
+    assert_eq!(resolve(&group("random", 1, &MEMBERS), &view, "go", 0), expected);
+}
+
+proptest! {
+    /// Over any run of turns, no member is offered twice before every other active one was offered once.
+    #[test]
+    fn rotation_is_strict(members in 1..8_usize, start in any::<u64>(), adaptive in any::<bool>()) {
+        let start = start.min(u64::MAX - 100);
+        let names: Vec<String> = (0..members).map(|number| format!("s{number}")).collect();
+        let rows: Vec<_> = names.iter().map(|name| (name.as_str(), "n1", "manual", 0)).collect();
+        let deployment = group(if adaptive { "adaptive" } else { "round-robin" }, 1, &rows);
+        let view = names.iter().fold(View::up(&["n1"]), |view, name| view.with("n1", name, Active, |_| {}));
+        let offered: Vec<String> = (0..3 * members as u64).map(|turn| endpoints(&resolve(&deployment, &view, "g", start + turn)).concat()).collect();
+        for round in offered.windows(members) {
+            prop_assert_eq!(round.iter().collect::<BTreeSet<_>>().len(), members, "{:?}", offered);
+        }
+    }
+    #[test]
+    fn arranging_loses_nobody(loads in prop::collection::vec((any::<u32>(), any::<i32>()), 0..20), turn in any::<u64>()) {
+        use crate::pure::model::descriptor::Balance;
+        for balance in [Balance::Random, Balance::RoundRobin, Balance::Ordered, Balance::Adaptive] {
+            let members = loads.iter().enumerate().map(|(item, (load, priority))| Candidate { item, priority: *priority, load: Load(*load) });
+            let mut arranged = arrange(balance, members.collect(), turn);
+            arranged.sort_unstable();
+            prop_assert_eq!(arranged, (0..loads.len()).collect::<Vec<_>>());
+        }
+    }
+}

@@ -223,7 +223,7 @@ impl Details {
     }
     fn finish(mut self) -> Vec<String> {
         if self.more > 0 {
-            self.lines.push(format!("and {} more changes", self.more));
+            self.lines.push(format!("further changes: {}", self.more));
         }
         self.lines
     }

@@ -17,9 +17,9 @@ use std::time::Duration;
 pub use super::substitute::fill;
 
 /// How long until a server must be ready, and between SIGTERM and SIGKILL, when nothing is written.
-pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 /// Longest timeout that can be written.
-pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
 /// Stands for a text that could not be read, so that one mistake gives one fault; passes every later check.
 const HARMLESS: &str = "tcp://unreadable:1";
@@ -257,8 +257,8 @@ fn with_mentioned_ports(spec: &ServerSpec) -> BTreeMap<String, u16> {
 /// `30s`, `1m 30s`, `500ms`: 0 to `TIMEOUT_MAX`, units required.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let refused = "is no duration: write a number with its unit, as \"500ms\", \"30s\" or \"1m 30s\"";
-    let span: jiff::SignedDuration = text.parse().map_err(|_| refused.to_owned())?;
-    let duration = Duration::try_from(span).map_err(|_| "is a negative duration".to_owned())?;
+    let span: jiff::SignedDuration = text.parse().map_err(|_error| refused.to_owned())?;
+    let duration = Duration::try_from(span).map_err(|_error| "is a negative duration".to_owned())?;
     if duration > TIMEOUT_MAX {
         return Err("is longer than 24h".to_owned());
     }

@@ -1,1 +1,106 @@
+use super::super::fixture::application;
+use super::*;
+use crate::pure::model::Activation;
 
+const TEXT: &str = r#"
+application = "shop"
+variables = { base = "/srv/${application}", index = "0", deep = "${base}/${node}/${server}" }
+[[group]]
+id = "web"
+object = [{ id = "${application}-front", type = "page" }]
+[[node.n1.server]]
+id = "web-${index}"
+run = ["${base}/web", "--port", "${port.http}", "--cost", "$$5"]
+environment = { WHERE = "${deep}", ADMIN = "${port.admin}" }
+directory = "${server.data}/${node}"
+ready = { tcp = "http" }
+activation = "on-demand"
+activation_timeout = "1m 30s"
+port = { metrics = 9100 }
+object = [{ id = "o-${index}" }, { id = "p", adapter = "rpc", type = "${application}" }]
+adapter = [
+  { name = "http", group = "web", endpoint = "http://${node.host}:${port.http}", priority = 3 },
+  { name = "rpc", id = "rpc-${index}", endpoint = "tcp://${node.host}:${port.rpc}" },
+]
+[node.n1.variables]
+index = "7"
+"#;
+
+#[test]
+fn a_server_is_expanded_whole() {
+    let mut faults = Faults::default();
+    let expansion = expand(&application(TEXT), &mut faults);
+    assert_eq!(faults, Faults::default());
+    let id = |text: &str| text.parse().unwrap();
+    let adapter = |name: &str, id: &str, group: Option<&str>, port: &str, priority| AdapterSpec {
+        name: name.to_owned(),
+        id: id.parse().unwrap(),
+        group: group.map(|group| group.parse().unwrap()),
+        endpoint: format!(
+            "{}://${{node.host}}:${{port.{port}}}",
+            if name == "http" { "http" } else { "tcp" }
+        ),
+        priority,
+    };
+    let expected = ServerSpec {
+        id: id("web-7"),
+        application: "shop".parse().unwrap(),
+        run: ["/srv/shop/web", "--port", "${port.http}", "--cost", "$$5"]
+            .map(str::to_owned)
+            .to_vec(),
+        activation: Activation::OnDemand,
+        ready: Ready::Tcp("http".into()),
+        environment: [("WHERE", "/srv/shop/n1/web-7"), ("ADMIN", "${port.admin}")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
+        directory: Some("${server.data}/n1".into()),
+        activation_timeout: Duration::from_secs(90),
+        deactivation_timeout: TIMEOUT_DEFAULT,
+        ports: [("admin", 0), ("http", 0), ("metrics", 9100), ("rpc", 0)]
+            .map(|(k, v)| (k.to_owned(), v))
+            .into(),
+        adapters: vec![
+            adapter("http", "web-7.http", Some("web"), "http", 3),
+            adapter("rpc", "rpc-7", None, "rpc", 0),
+        ],
+    };
+    assert_eq!(expansion.servers, [("n1".parse().unwrap(), expected)]);
+    let object = |id: &str, kind: &str, home| ObjectRecord {
+        id: id.parse().unwrap(),
+        kind: kind.into(),
+        home,
+    };
+    let expected = [
+        object("shop-front", "page", ObjectHome::Group("web".parse().unwrap())),
+        object("o-7", "", ObjectHome::Adapter("web-7.http".parse().unwrap())),
+        object("p", "shop", ObjectHome::Adapter("rpc-7".parse().unwrap())),
+    ];
+    assert_eq!(expansion.objects, expected);
+}
+
+#[test]
+fn durations_want_units_and_bounds() {
+    for (text, seconds) in [
+        ("0s", 0.0),
+        ("30s", 30.0),
+        ("500ms", 0.5),
+        ("1m 30s", 90.0),
+        ("1m30s", 90.0),
+        ("24h", 86400.0),
+    ] {
+        assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+    }
+    for text in [
+        "",
+        "30",
+        "s",
+        "-1s",
+        "25h",
+        "1 d",
+        "forever",
+        "99999999999999999999h",
+        "1y",
+    ] {
+        assert!(parse_duration(text).is_err(), "{text}");
+    }
+}

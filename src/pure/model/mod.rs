@@ -8,6 +8,7 @@ pub mod diff;
 pub mod durable;
 pub mod expand;
 pub mod parse;
+mod rules;
 pub mod spec;
 pub mod substitute;
 pub mod validate;
@@ -20,3 +21,6 @@ pub use durable::Values;
 pub use expand::{Expansion, fill};
 pub use spec::{Activation, AdapterSpec, Ready, ServerSpec};
 pub use validate::Fault;
+
+#[cfg(test)]
+pub(crate) mod fixture;

@@ -1,0 +1,43 @@
+//! What tests of the model and the locator build their deployments of.
+
+use super::deployment::{ApplicationRecord, Deployment};
+use super::{Application, Update};
+use crate::pure::base::WallTime;
+use crate::pure::lineage::{Digest, Serial, Version};
+
+/// An application of TOML that must be readable.
+pub(crate) fn application(text: &str) -> Application {
+    Application::from_toml(text, "test.toml").unwrap_or_else(|faults| panic!("{faults:?} in:\n{text}"))
+}
+
+/// A record as the registry makes it of the entry with this serial.
+pub(crate) fn record(descriptor: Application, serial: Serial) -> ApplicationRecord {
+    ApplicationRecord {
+        descriptor,
+        revision: serial,
+        version: Version {
+            epoch: 1,
+            serial,
+            digest: Digest([7; 32]),
+        },
+        time: WallTime(0),
+        actor: "test".to_owned(),
+    }
+}
+
+/// A deployment of applications that must be valid, applied with serials 1, 2, ...
+pub(crate) fn deployed(texts: &[&str]) -> Deployment {
+    let mut deployment = Deployment::default();
+    for (serial, text) in (1..).zip(texts) {
+        put(&mut deployment, text, serial);
+    }
+    deployment
+}
+
+/// Applies an application that must be valid.
+pub(crate) fn put(deployment: &mut Deployment, text: &str, serial: Serial) {
+    let update = Update::PutApplication(record(application(text), serial));
+    deployment
+        .apply(&update, serial)
+        .unwrap_or_else(|faults| panic!("{faults:?} in:\n{text}"));
+}
