@@ -3,8 +3,7 @@
 //! The shell carries out what one batch of events asked for in two steps: first everything durable (`Identity`,
 //! `Commit`), synced; then the rest, in order. So nothing is said that is not on disk.
 
-use crate::pure::base::PeerName;
-use crate::pure::base::{Address, Time};
+use crate::pure::base::{PeerName, Time};
 use crate::pure::lineage::{Entry, Serial};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::protocol::report::Happening;
@@ -12,9 +11,7 @@ use crate::pure::protocol::{Message, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where an answer goes: a number that the shell gave with the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReplyTo(pub u64);
+pub use crate::pure::protocol::{ReplyTo, Target};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,15 +46,6 @@ pub enum Effect {
     Happened(Box<Happening>),
     /// Hand in `Event::Wake` at this time. Only the latest one counts.
     Wake(Time),
-}
-
-/// A peer to keep a link to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
-    /// Its name, where it is known: nothing is dialled while a link to it exists.
-    pub name: Option<PeerName>,
-    /// Where.
-    pub address: Address,
 }
 
 /// One transaction on the database: a log of entries and a map of named values, changed together.
