@@ -5,7 +5,9 @@ pub mod hello;
 pub mod message;
 pub mod report;
 pub mod request;
+pub mod shell;
 
 pub use hello::{Envelope, Hello, Who};
 pub use message::{Message, Status};
 pub use request::{ErrorCode, Failure, Request, Response};
+pub use shell::{ReplyTo, Target};

@@ -3,8 +3,7 @@
 //! The shell carries out what one batch of events asked for in two steps: first everything durable (`Identity`,
 //! `Commit`), synced; then the rest, in order. So nothing is said that is not on disk.
 
-use crate::pure::base::PeerName;
-use crate::pure::base::Time;
+use crate::pure::base::{PeerName, Time};
 use crate::pure::lineage::{Entry, Serial};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::protocol::report::Happening;
@@ -12,11 +11,7 @@ use crate::pure::protocol::{Message, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use crate::pure::membership::Target;
-
-/// Where an answer goes: a number that the shell gave with the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReplyTo(pub u64);
+pub use crate::pure::protocol::{ReplyTo, Target};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]

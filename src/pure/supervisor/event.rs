@@ -1,0 +1,118 @@
+//! What can happen to one server, and what its life cycle asks for.
+
+use super::exit::Exit;
+use super::launch::Ports;
+use crate::pure::base::{Address, RunId};
+use crate::pure::model::ServerSpec;
+use std::sync::Arc;
+
+/// Who wants a server to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its definition: `always` servers start with their node.
+    Always,
+    /// An operator. Ends back-off and an earlier stop.
+    Operator,
+    /// Somebody resolves one of its adapters. Respects back-off.
+    Demand,
+}
+
+/// A process of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Which start of the server it is.
+    pub run: RunId,
+    /// The definition that it was started by.
+    pub spec: Arc<ServerSpec>,
+    /// The leader of its process group.
+    pub pid: u32,
+    /// Its ports.
+    pub ports: Ports,
+}
+
+/// One thing that happened. Events of another run than the present one are late and ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody wants it to run.
+    Start(Why),
+    /// An operator stops it.
+    Stop,
+    /// An operator wants a new process.
+    Restart,
+    /// It may be started again.
+    Enable,
+    /// Nobody may start it; a running process is left alone.
+    Disable,
+    /// Its definition, new or the same.
+    Respec(Arc<ServerSpec>),
+    /// Its node goes, or the server was removed: stop, and never start again.
+    Close,
+    /// A process was found that an earlier life of the node had started. Comes first, if at all.
+    Adopted(Running),
+    /// The process runs, and that is on disk.
+    Spawned {
+        /// Which.
+        run: RunId,
+        /// Its leader.
+        pid: u32,
+        /// Its ports.
+        ports: Ports,
+    },
+    /// There is no process.
+    SpawnFailed {
+        /// Which.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// The probe succeeded.
+    Ready {
+        /// Which.
+        run: RunId,
+    },
+    /// The leader ended, and nothing of its group is left.
+    Exited {
+        /// Which.
+        run: RunId,
+        /// How.
+        how: Exit,
+    },
+    /// A time that was asked for may have come.
+    Timer,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process. Answered by `Spawned` or `SpawnFailed`.
+    Spawn {
+        /// Which.
+        run: RunId,
+        /// What.
+        spec: Arc<ServerSpec>,
+    },
+    /// Connect to this address until it accepts, then say `Ready`.
+    Probe {
+        /// Which.
+        run: RunId,
+        /// Where.
+        address: Address,
+    },
+    /// Stop connecting.
+    StopProbe {
+        /// Which.
+        run: RunId,
+    },
+    /// SIGTERM to the process group.
+    Terminate {
+        /// Which.
+        run: RunId,
+    },
+    /// SIGKILL to the process group.
+    Kill {
+        /// Which.
+        run: RunId,
+    },
+    /// Its report differs from before.
+    Changed,
+}

@@ -1,0 +1,244 @@
+//! From a server's definition and its place to what the shell executes: arguments, environment, endpoints.
+//!
+//! Only the node's own variables are left in a definition; everything else was replaced before it came here.
+
+use crate::pure::base::{Address, ApplicationName, PeerName, RunId, ServerId};
+use crate::pure::model::{Ready, ServerSpec};
+use std::collections::BTreeMap;
+
+/// Ports by name, as a process got them.
+pub type Ports = BTreeMap<String, u16>;
+
+/// Where and as what a server is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The node.
+    pub node: &'a PeerName,
+    /// What `${node.host}` gives.
+    pub host: &'a str,
+    /// What `${server.data}` gives: the server's own directory.
+    pub data: &'a str,
+    /// Addresses of peers that the server can ask, separated by commas.
+    pub peers: &'a str,
+    /// This start.
+    pub run: RunId,
+    /// The ports that it has.
+    pub ports: &'a Ports,
+}
+
+/// What the shell executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The program; without a slash it is looked for in `PATH`.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables to set beside those that the node hands down.
+    pub environment: BTreeMap<String, String>,
+    /// The working directory.
+    pub directory: String,
+}
+
+/// Why a definition cannot be started as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// `run` is empty.
+    #[error("the definition names no program")]
+    NoProgram,
+    /// A text names a variable that a node does not have.
+    #[error("{text:?} names ${{{name}}}, which this node does not know")]
+    Unknown {
+        /// The text.
+        text: String,
+        /// The variable.
+        name: String,
+    },
+    /// A text holds a `${` that is never closed.
+    #[error("{text:?} holds a ${{ without its brace")]
+    Unclosed {
+        /// The text.
+        text: String,
+    },
+    /// A text holds a zero byte, which no argument can hold.
+    #[error("{text:?} holds a zero byte")]
+    Zero {
+        /// The text.
+        text: String,
+    },
+    /// Readiness is asked of an adapter that does not exist, or whose endpoint holds no host and port.
+    #[error("readiness asks adapter {adapter:?}, whose endpoint {endpoint:?} has no host and port to connect to")]
+    Readiness {
+        /// The adapter's name.
+        adapter: String,
+        /// Its endpoint; empty when there is no such adapter.
+        endpoint: String,
+    },
+}
+
+/// Everything filled in.
+///
+/// # Errors
+/// [`LaunchError`]: the definition is wrong, trying again without a new one is useless.
+pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchError> {
+    let fill = |text: &str| {
+        let text = fill(text, &|name| lookup(name, place))?;
+        if text.contains('\0') {
+            return Err(LaunchError::Zero { text });
+        }
+        Ok(text)
+    };
+    let mut words = spec.run.iter().map(|word| fill(word));
+    let program = words.next().ok_or(LaunchError::NoProgram)??;
+    if program.is_empty() {
+        return Err(LaunchError::NoProgram);
+    }
+    let arguments = words.collect::<Result<_, _>>()?;
+    let mut environment = BTreeMap::new();
+    for (name, value) in &spec.environment {
+        environment.insert(name.clone(), fill(value)?);
+    }
+    // Ours win: what floe says of a server is always true.
+    environment.extend(own_variables(&spec.id, &spec.application, place));
+    let directory = spec.directory.as_deref().map_or(Ok(place.data.to_owned()), fill)?;
+    if let Ready::Tcp(adapter) = &spec.ready
+        && probe_address(spec, place.host, place.ports).is_none()
+    {
+        let endpoint = endpoint_of(spec, adapter, place.host, place.ports).unwrap_or_default();
+        let adapter = adapter.clone();
+        return Err(LaunchError::Readiness { adapter, endpoint });
+    }
+    Ok(Launch {
+        program,
+        arguments,
+        environment,
+        directory,
+    })
+}
+
+/// Endpoints by adapter id. An endpoint that cannot be filled in is left out.
+pub fn endpoints(spec: &ServerSpec, host: &str, ports: &Ports) -> BTreeMap<String, String> {
+    let filled = spec
+        .adapters
+        .iter()
+        .filter_map(|adapter| Some((adapter.id.to_string(), fill_endpoint(&adapter.endpoint, host, ports)?)));
+    filled.collect()
+}
+
+/// Where to connect to see whether the server is ready; `None` when that is not asked, or cannot be told.
+pub fn probe_address(spec: &ServerSpec, host: &str, ports: &Ports) -> Option<Address> {
+    match &spec.ready {
+        Ready::AtOnce => None,
+        Ready::Tcp(adapter) => host_and_port(&endpoint_of(spec, adapter, host, ports)?),
+    }
+}
+
+/// Can a process that was started by `old` go on under `new`? What differs then is the node's business alone.
+pub fn same_process(old: &ServerSpec, new: &ServerSpec) -> bool {
+    let essence = |spec: &ServerSpec| ServerSpec {
+        activation: new.activation,
+        activation_timeout: new.activation_timeout,
+        deactivation_timeout: new.deactivation_timeout,
+        adapters: spec
+            .adapters
+            .iter()
+            .map(|adapter| {
+                let mut adapter = adapter.clone();
+                adapter.group = None;
+                adapter.priority = 0;
+                adapter
+            })
+            .collect(),
+        ..spec.clone()
+    };
+    old == new || essence(old) == essence(new)
+}
+
+fn own_variables(id: &ServerId, application: &ApplicationName, place: &Place<'_>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("FLOE_SERVER".to_owned(), id.to_string()),
+        ("FLOE_NODE".to_owned(), place.node.to_string()),
+        ("FLOE_APPLICATION".to_owned(), application.to_string()),
+        ("FLOE_PEERS".to_owned(), place.peers.to_owned()),
+        ("FLOE_RUN".to_owned(), place.run.to_string()),
+    ]);
+    for (name, port) in place.ports {
+        let name: String = name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        variables.insert(format!("PORT_{name}"), port.to_string());
+    }
+    variables
+}
+
+fn lookup(name: &str, place: &Place<'_>) -> Option<String> {
+    match name {
+        "node.host" => Some(place.host.to_owned()),
+        "node.name" => Some(place.node.to_string()),
+        "server.data" => Some(place.data.to_owned()),
+        _ => port(name, place.ports),
+    }
+}
+
+fn port(name: &str, ports: &Ports) -> Option<String> {
+    ports.get(name.strip_prefix("port.")?).map(u16::to_string)
+}
+
+fn endpoint_of(spec: &ServerSpec, adapter: &str, host: &str, ports: &Ports) -> Option<String> {
+    let adapter = spec.adapters.iter().find(|one| one.name == adapter)?;
+    fill_endpoint(&adapter.endpoint, host, ports)
+}
+
+fn fill_endpoint(endpoint: &str, host: &str, ports: &Ports) -> Option<String> {
+    let known = |name: &str| match name {
+        "node.host" => Some(host.to_owned()),
+        _ => port(name, ports),
+    };
+    fill(endpoint, &known).ok()
+}
+
+/// `scheme://[user@]HOST:PORT[/path]` or plain `HOST:PORT`.
+fn host_and_port(uri: &str) -> Option<Address> {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    authority.parse().ok().filter(|address: &Address| address.port() != 0)
+}
+
+/// Replaces `${name}` by its value and `$$` by `$`. A `$` before anything else stays.
+fn fill(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<String, LaunchError> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        filled.push_str(before);
+        if let Some(escaped) = after.strip_prefix('$') {
+            filled.push('$');
+            rest = escaped;
+        } else if let Some(inside) = after.strip_prefix('{') {
+            let Some((name, behind)) = inside.split_once('}') else {
+                return Err(LaunchError::Unclosed { text: text.to_owned() });
+            };
+            let value = known(name).ok_or_else(|| LaunchError::Unknown {
+                text: text.to_owned(),
+                name: name.to_owned(),
+            })?;
+            filled.push_str(&value);
+            rest = behind;
+        } else {
+            filled.push('$');
+            rest = after;
+        }
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+#[path = "launch_test.rs"]
+mod tests;

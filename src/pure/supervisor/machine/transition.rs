@@ -1,0 +1,340 @@
+//! The transitions of [`Machine`], one function an event, then what they share.
+
+use super::{Machine, Phase};
+use crate::pure::base::{Moment, RunId, Time, WallTime};
+use crate::pure::model::{Activation, ServerSpec};
+use crate::pure::supervisor::event::{Action, Running, Why};
+use crate::pure::supervisor::exit::Exit;
+use crate::pure::supervisor::launch;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A process that survives SIGKILL hangs in the kernel: it is killed again this often, and the report says so.
+const KILL_AGAIN: Duration = Duration::from_secs(5);
+
+impl Machine {
+    pub(super) fn start(&mut self, why: Why, moment: &Moment, out: &mut Vec<Action>) {
+        let wanted = match why {
+            Why::Always => self.wants_itself(),
+            Why::Operator => true,
+            Why::Demand => self.spec.activation == Activation::OnDemand,
+        };
+        if self.closed || !self.marks.enabled || !wanted {
+            return;
+        }
+        // Whoever starts a server that an operator stopped takes that stop back.
+        self.marks.stopped = false;
+        if why == Why::Operator {
+            self.fresh_start();
+        }
+        match &self.phase {
+            Phase::Inactive => self.begin(moment, out),
+            Phase::BackingOff { .. } if why == Why::Operator => self.begin(moment, out),
+            Phase::Deactivating { .. } => self.again = true,
+            Phase::Spawning { .. } if self.cancelled => self.again = true,
+            Phase::Spawning { .. }
+            | Phase::Activating { .. }
+            | Phase::TimedOut { .. }
+            | Phase::Active { .. }
+            | Phase::BackingOff { .. } => (),
+        }
+    }
+
+    pub(super) fn stop(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        self.marks.stopped = true;
+        self.again = false;
+        self.end("stopped by an operator", moment, out);
+    }
+
+    pub(super) fn restart(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        if self.closed || !self.marks.enabled {
+            return;
+        }
+        self.fresh_start();
+        match &self.phase {
+            Phase::Inactive | Phase::BackingOff { .. } => self.begin(moment, out),
+            Phase::Spawning { .. } if !self.cancelled => (),
+            _ => {
+                self.again = true;
+                self.end("restarted by an operator", moment, out);
+            }
+        }
+    }
+
+    pub(super) fn enable(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        self.marks.enabled = true;
+        if self.phase == Phase::Inactive && self.wants_itself() {
+            self.begin(moment, out);
+        } else {
+            self.renew_outdated(moment, out);
+        }
+    }
+
+    pub(super) fn disable(&mut self) {
+        self.marks.enabled = false;
+        self.again = false;
+        if matches!(self.phase, Phase::BackingOff { .. }) {
+            self.phase = Phase::Inactive;
+        }
+    }
+
+    pub(super) fn respec(&mut self, spec: Arc<ServerSpec>, moment: &Moment, out: &mut Vec<Action>) {
+        if self.closed {
+            return;
+        }
+        let changed = !launch::same_process(&self.spec, &spec);
+        self.spec = spec;
+        if changed {
+            // A new definition is an operator's cure for the failures of the old one.
+            self.backoff.reset();
+            self.not_before = Time::ZERO;
+        }
+        match &self.phase {
+            Phase::BackingOff { .. } if self.spec.activation == Activation::Manual => {
+                self.phase = Phase::Inactive;
+            }
+            Phase::BackingOff { .. } if changed => self.begin(moment, out),
+            Phase::Inactive if self.wants_itself() => self.begin(moment, out),
+            _ => self.renew_outdated(moment, out),
+        }
+    }
+
+    pub(super) fn close(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        self.closed = true;
+        self.again = false;
+        self.end("its node stops it for good", moment, out);
+    }
+
+    pub(super) fn adopted(&mut self, running: Running, moment: &Moment, out: &mut Vec<Action>) {
+        if self.has_process() {
+            return;
+        }
+        self.phase = self.watch(running, moment, out);
+        if self.closed || self.marks.stopped {
+            self.end("stopped by an operator", moment, out);
+        } else {
+            self.renew_outdated(moment, out);
+        }
+    }
+
+    pub(super) fn spawned(
+        &mut self,
+        run: RunId,
+        pid: u32,
+        ports: launch::Ports,
+        moment: &Moment,
+        out: &mut Vec<Action>,
+    ) {
+        let Phase::Spawning { run: expected, spec } = &self.phase else {
+            return;
+        };
+        if *expected != run {
+            return;
+        }
+        let spec = spec.clone();
+        let running = Running { run, spec, pid, ports };
+        self.phase = self.watch(running, moment, out);
+        self.reason.clear();
+        if std::mem::take(&mut self.cancelled) {
+            self.end("stopped while it was started", moment, out);
+        } else {
+            self.renew_outdated(moment, out);
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, run: RunId, reason: &str, moment: &Moment, out: &mut Vec<Action>) {
+        if !matches!(&self.phase, Phase::Spawning { run: expected, .. } if *expected == run) {
+            return;
+        }
+        self.reason = format!("failed to start: {reason}");
+        let cancelled = std::mem::take(&mut self.cancelled);
+        self.phase = Phase::Inactive;
+        let wait = self.backoff.failed(None);
+        self.not_before = moment.now.after(wait);
+        if std::mem::take(&mut self.again) || (self.wants_itself() && !cancelled) {
+            self.begin(moment, out);
+        }
+    }
+
+    pub(super) fn ready(&mut self, run: RunId, moment: &Moment) {
+        if let Phase::Activating { running, .. } | Phase::TimedOut { running } = &self.phase
+            && running.run == run
+        {
+            self.phase = Phase::Active {
+                running: running.clone(),
+                since: moment.now,
+            };
+            self.reason.clear();
+        }
+    }
+
+    pub(super) fn exited(&mut self, run: RunId, how: Exit, moment: &Moment, out: &mut Vec<Action>) {
+        if self.run() != Some(run) {
+            return;
+        }
+        if matches!(self.phase, Phase::Activating { .. } | Phase::TimedOut { .. }) {
+            out.push(Action::StopProbe { run });
+        }
+        let asked = matches!(self.phase, Phase::Deactivating { .. }) || std::mem::take(&mut self.cancelled);
+        let healthy = match &self.phase {
+            Phase::Active { since, .. } => Some(moment.now.since(*since)),
+            _ => None,
+        };
+        self.phase = Phase::Inactive;
+        if asked {
+            if std::mem::take(&mut self.again) || self.wants_itself() {
+                self.begin(moment, out);
+            }
+            return;
+        }
+        self.reason = match healthy {
+            Some(healthy) => format!("ended by itself: {how}, {} s after it became active", healthy.as_secs()),
+            None => format!("ended before it was ready: {how}"),
+        };
+        let always = self.spec.activation == Activation::Always;
+        if always || !how.is_success() {
+            self.not_before = moment.now.after(self.backoff.failed(healthy));
+        }
+        if self.wants_itself() {
+            self.restarts = self.restarts.saturating_add(1);
+            self.begin(moment, out);
+        }
+    }
+
+    pub(super) fn timer(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        if self.deadline().is_none_or(|deadline| moment.now < deadline) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Activating { running, .. } => {
+                let limit = self.spec.activation_timeout.as_secs_f64();
+                self.reason = format!("not ready {limit} s after its start; it runs on and may still become ready");
+                self.phase = Phase::TimedOut {
+                    running: running.clone(),
+                };
+            }
+            Phase::Deactivating {
+                running,
+                kill_at,
+                kills,
+            } => {
+                out.push(Action::Kill { run: running.run });
+                *kill_at = moment.now.after(KILL_AGAIN);
+                *kills = kills.saturating_add(1);
+                if *kills == 2 {
+                    self.reason = format!("process {} outlives SIGKILL: it hangs in the kernel", running.pid);
+                }
+            }
+            Phase::BackingOff { .. } => self.begin(moment, out),
+            Phase::Inactive | Phase::Spawning { .. } | Phase::TimedOut { .. } | Phase::Active { .. } => (),
+        }
+    }
+
+    /// Does its definition alone make it run?
+    fn wants_itself(&self) -> bool {
+        self.spec.activation == Activation::Always && self.marks.enabled && !self.marks.stopped && !self.closed
+    }
+
+    /// An operator's start: earlier failures and stops no longer count.
+    fn fresh_start(&mut self) {
+        self.marks.stopped = false;
+        self.backoff.reset();
+        self.not_before = Time::ZERO;
+    }
+
+    /// Spawns, or waits for the time that back-off sets. Only without a process.
+    fn begin(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        assert!(!self.has_process(), "a server is never started while it has a process");
+        if self.closed || !self.marks.enabled {
+            self.phase = Phase::Inactive;
+            return;
+        }
+        if moment.now < self.not_before {
+            let wait = self.not_before.since(moment.now);
+            let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            self.phase = Phase::BackingOff {
+                until: self.not_before,
+                next_try: WallTime(moment.wall.0.saturating_add(wait_ms)),
+            };
+            return;
+        }
+        let run = self.draw_run(moment);
+        let spec = self.spec.clone();
+        self.cancelled = false;
+        self.phase = Phase::Spawning {
+            run,
+            spec: spec.clone(),
+        };
+        out.push(Action::Spawn { run, spec });
+    }
+
+    /// Ends the process, if there is one; what comes after is up to `again`.
+    fn end(&mut self, reason: &str, moment: &Moment, out: &mut Vec<Action>) {
+        match &self.phase {
+            Phase::Inactive | Phase::BackingOff { .. } => self.phase = Phase::Inactive,
+            Phase::Spawning { .. } => self.cancelled = true,
+            Phase::Deactivating { .. } => return,
+            Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. } => {
+                let running = running.clone();
+                if !matches!(self.phase, Phase::Active { .. }) {
+                    out.push(Action::StopProbe { run: running.run });
+                }
+                out.push(Action::Terminate { run: running.run });
+                self.phase = Phase::Deactivating {
+                    kill_at: moment.now.after(self.spec.deactivation_timeout),
+                    running,
+                    kills: 0,
+                };
+            }
+        }
+        reason.clone_into(&mut self.reason);
+    }
+
+    /// Restarts a process whose definition has changed, unless nobody may start it again.
+    fn renew_outdated(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+        let (Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. }) =
+            &self.phase
+        else {
+            return;
+        };
+        if launch::same_process(&running.spec, &self.spec) {
+            return;
+        }
+        if self.marks.enabled {
+            self.again = true;
+            self.end("restarted for its new definition", moment, out);
+        } else {
+            "runs by an older definition: disabled servers are not restarted".clone_into(&mut self.reason);
+        }
+    }
+
+    /// The phase of a process that has just been found or made.
+    fn watch(&self, running: Running, moment: &Moment, out: &mut Vec<Action>) -> Phase {
+        let run = running.run;
+        match launch::probe_address(&running.spec, &self.host, &running.ports) {
+            Some(address) => {
+                out.push(Action::Probe { run, address });
+                Phase::Activating {
+                    until: moment.now.after(self.spec.activation_timeout),
+                    running,
+                }
+            }
+            None => Phase::Active {
+                running,
+                since: moment.now,
+            },
+        }
+    }
+
+    fn draw_run(&mut self, moment: &Moment) -> RunId {
+        // The dice are drawn once an event, and one event may start many servers: the id keeps their runs apart.
+        self.runs = self.runs.wrapping_add(1);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&moment.dice.to_be_bytes());
+        hasher.update(&self.runs.to_be_bytes());
+        hasher.update(self.spec.id.as_str().as_bytes());
+        let mut bits = [0; 16];
+        hasher.finalize_xof().fill(&mut bits);
+        RunId::from_bits(u128::from_be_bytes(bits))
+    }
+}
