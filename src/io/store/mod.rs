@@ -1,1 +1,17 @@
-//! store
+//! What a peer keeps on disk: its data folder with the lock, the identity file, the remembered peers and the database.
+//!
+//! Decides nothing: the core says what is to be written and in which order; here it becomes durable or an error. Every
+//! function blocks; the app calls them on a thread of its own.
+
+pub mod database;
+pub mod file;
+pub mod folder;
+pub mod identity;
+pub mod remembered;
+mod slot;
+mod tables;
+
+pub use database::{Database, DatabaseError};
+pub use file::FileError;
+pub use folder::{Folder, FolderError};
+pub use identity::{IdentityError, IdentityFile, Owner};
