@@ -3,8 +3,16 @@
 //! Decides nothing but who dials whom again, and which of two links between the same peers stays: the one that the
 //! smaller name dialled.
 
+mod connection;
+mod dial;
+mod greeting;
+mod links;
+mod listener;
 mod network;
+mod requests;
 mod settings;
+mod shared;
+pub mod stream;
 
 pub use network::Network;
 pub use settings::{Reader, Settings};

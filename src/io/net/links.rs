@@ -1,0 +1,283 @@
+//! Which links stand: at most one per peer name, and the rule which of two connections to the same peer stays.
+//!
+//! A link is `Preparing` while its predecessor still says good-bye, `Ready` from the moment that its `Linked` is handed
+//! over, `Closing` from its end until its `Unlinked` was handed over. So arrivals of two links of one name never mix.
+
+use super::greeting::clash;
+use super::stream::Outbox;
+use crate::pure::base::{Address, PeerName};
+use crate::pure::membership::PeerCard;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialler {
+    /// We did.
+    Us,
+    /// The other side did.
+    Them,
+}
+
+/// A connection that wants to become the link to a peer.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Whom it leads to.
+    pub(super) card: PeerCard,
+    /// Who opened it.
+    pub(super) dialler: Dialler,
+    /// Where the other side speaks from.
+    pub(super) remote: String,
+    /// Its write queue.
+    pub(super) outbox: Outbox,
+}
+
+/// What the admission of a candidate came to.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It is the link now.
+    Admitted(Seat),
+    /// It must go; why.
+    Refused(String),
+    /// Both connections are ours: the other side has kept one and closes the other. Ask again when this one is gone.
+    Undecided(watch::Receiver<()>),
+}
+
+/// The place of a link in the table.
+#[derive(Debug)]
+pub(super) struct Seat {
+    id: u64,
+    name: PeerName,
+    /// Changes (is closed) when the replaced link has handed over its last arrival.
+    pub(super) predecessor: Option<watch::Receiver<()>>,
+    /// Dropped with the seat: tells the successor that it may begin.
+    _alive: watch::Sender<()>,
+}
+
+/// All links.
+#[derive(Debug)]
+pub(super) struct Links {
+    own_name: PeerName,
+    table: Mutex<Table>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    links: BTreeMap<PeerName, Entry>,
+    /// Dials under way.
+    dials: BTreeMap<u64, (Vec<PeerName>, Address)>,
+    last_id: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    state: State,
+    candidate: Candidate,
+    gone: watch::Receiver<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Preparing,
+    Ready,
+    Closing,
+}
+
+/// A dial under way; dropping it says that it came to something or to nothing.
+#[derive(Debug)]
+pub(super) struct Dial<'a> {
+    links: &'a Links,
+    id: u64,
+}
+
+impl Links {
+    pub(super) fn new(own_name: PeerName) -> Self {
+        Self {
+            own_name,
+            table: Mutex::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// Makes the candidate the link to its peer, if the rule says so; the link that it replaces is told to close.
+    pub(super) fn admit(&self, candidate: Candidate) -> Admission {
+        let mut table = self.lock();
+        let mut predecessor = None;
+        if let Some(entry) = table.links.get(&candidate.card.name) {
+            if entry.state != State::Closing {
+                match choose(&self.own_name, &entry.candidate, &candidate) {
+                    Choice::Newcomer => {}
+                    Choice::Existing(reason) => return Admission::Refused(reason),
+                    Choice::Theirs => return Admission::Undecided(entry.gone.clone()),
+                }
+                entry
+                    .candidate
+                    .outbox
+                    .close("another connection to the same peer took its place");
+            }
+            predecessor = Some(entry.gone.clone());
+        }
+        table.last_id += 1;
+        let (id, name) = (table.last_id, candidate.card.name.clone());
+        let (alive, gone) = watch::channel(());
+        let entry = Entry {
+            id,
+            state: State::Preparing,
+            candidate,
+            gone,
+        };
+        table.links.insert(name.clone(), entry);
+        drop(table);
+        self.changed.send_replace(());
+        Admission::Admitted(Seat {
+            id,
+            name,
+            predecessor,
+            _alive: alive,
+        })
+    }
+    /// The link may be used from now on.
+    pub(super) fn ready(&self, seat: &Seat) {
+        self.set(seat, State::Ready);
+    }
+    /// The link is at its end: nothing is sent on it any more, and its peer may be dialled again.
+    pub(super) fn closing(&self, seat: &Seat) {
+        self.set(seat, State::Closing);
+    }
+    /// The link has handed over its last arrival.
+    pub(super) fn remove(&self, seat: Seat) {
+        let mut table = self.lock();
+        if table.links.get(&seat.name).is_some_and(|entry| entry.id == seat.id) {
+            table.links.remove(&seat.name);
+        }
+        drop(table);
+        self.changed.send_replace(());
+    }
+    /// Where to queue frames for a peer.
+    pub(super) fn outbox(&self, to: &PeerName) -> Option<Outbox> {
+        let table = self.lock();
+        let entry = table.links.get(to).filter(|entry| entry.state == State::Ready)?;
+        Some(entry.candidate.outbox.clone())
+    }
+    /// Is there a link to this peer, or one about to be?
+    pub(super) fn holds(&self, name: &PeerName) -> bool {
+        holds(&self.lock(), name)
+    }
+    /// Changes whenever a link or a dial begins or ends.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Waits until none of these peers is linked, and then counts as dialling `address` until the result is dropped.
+    pub(super) async fn dial(&self, names: Vec<PeerName>, address: &Address) -> Dial<'_> {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            {
+                let mut table = self.lock();
+                if !names.iter().any(|name| holds(&table, name)) {
+                    table.last_id += 1;
+                    let id = table.last_id;
+                    table.dials.insert(id, (names, address.clone()));
+                    return Dial { links: self, id };
+                }
+            }
+            // The sender lives in `self`, so this ends by a change only.
+            changes.changed().await.ok();
+        }
+    }
+    /// A peer dialled us. If our own dial to it is under way and would be preferred, waits for its fate, bounded.
+    pub(super) async fn settle(&self, card: &PeerCard, limit: Duration) {
+        if card.name < self.own_name {
+            return;
+        }
+        let mut changes = self.changes();
+        let quiet = async {
+            loop {
+                changes.mark_unchanged();
+                let under_way = (self.lock().dials.values())
+                    .any(|(names, address)| names.contains(&card.name) || *address == card.address);
+                if !under_way || changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        timeout(limit, quiet).await.ok();
+    }
+
+    fn set(&self, seat: &Seat, state: State) {
+        let mut table = self.lock();
+        if let Some(entry) = table.links.get_mut(&seat.name).filter(|entry| entry.id == seat.id) {
+            entry.state = state;
+        }
+        drop(table);
+        self.changed.send_replace(());
+    }
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Dial<'_> {
+    fn drop(&mut self) {
+        self.links.lock().dials.remove(&self.id);
+        self.links.changed.send_replace(());
+    }
+}
+
+fn holds(table: &Table, name: &PeerName) -> bool {
+    table.links.get(name).is_some_and(|entry| entry.state != State::Closing)
+}
+
+/// Which of two connections to one peer stays.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice {
+    Newcomer,
+    Existing(String),
+    /// The other side knows.
+    Theirs,
+}
+
+/// Both sides come to the same choice, each from what it knows: the dialler of each connection, and the peer's starts.
+fn choose(own_name: &PeerName, existing: &Candidate, newcomer: &Candidate) -> Choice {
+    let name = &newcomer.card.name;
+    if existing.card.instance != newcomer.card.instance {
+        return Choice::Existing(clash(
+            &existing.card,
+            &existing.remote,
+            &newcomer.card,
+            &newcomer.remote,
+        ));
+    }
+    match newcomer.card.generation.cmp(&existing.card.generation) {
+        Ordering::Greater => return Choice::Newcomer,
+        Ordering::Less => {
+            return Choice::Existing(format!(
+                "{name} was started again since: a link to its start {} stands, this is start {}",
+                existing.card.generation, newcomer.card.generation
+            ));
+        }
+        Ordering::Equal => {}
+    }
+    match (existing.dialler, newcomer.dialler) {
+        // They opened both, so they have given the older one up.
+        (Dialler::Them, Dialler::Them) => Choice::Newcomer,
+        (Dialler::Us, Dialler::Us) => Choice::Theirs,
+        (_, dialler) => {
+            let smaller = if own_name < name { Dialler::Us } else { Dialler::Them };
+            if dialler == smaller {
+                Choice::Newcomer
+            } else {
+                Choice::Existing(format!(
+                    "the link between {own_name} and {name} that the smaller name dialled stays"
+                ))
+            }
+        }
+    }
+}
