@@ -1,1 +1,3 @@
-//! telemetry
+//! What the process tells about itself: logs.
+
+pub mod logging;
