@@ -43,12 +43,12 @@ impl Ground {
     pub async fn take(config: &Config) -> Result<Self, Failure> {
         let data = &config.peer.data;
         let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let opening = |code| move |error| Failure::new(format!("open the data folder {}", data.display()), code, error);
-        let folder = Folder::open(data, &command).map_err(|error| opening(error.exit_code())(error.into()))?;
+        let opening = || format!("open the data folder {}", data.display());
+        let folder = Folder::open(data, &command).map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
         let owner = Owner { grid: config.grid.clone(), name: config.peer.name.clone(), kind: config.kind.of() };
         let file = IdentityFile::load_or_create(&folder, &owner);
-        let mut file = file.map_err(|error| opening(error.exit_code())(error.into()))?;
-        let identity = file.count_start().map_err(|error| opening(error.exit_code())(error.into()))?;
+        let mut file = file.map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
+        let identity = file.count_start().map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
         let (control, gossip) = bind_pair(&config.peer.listen).await?;
         let http = match &config.http {
             Some(http) => Some(bind_http(&http.listen).await?),

@@ -4,7 +4,6 @@
 //! one transaction, swaps the readers' view, and only then sends, answers and publishes. A disk that fails ends the process:
 //! memory that is ahead of the disk must not speak.
 
-use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
 use super::gauges;
 use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
@@ -13,7 +12,7 @@ use crate::io::config::{self, Kind};
 use crate::io::gossip::Gossip;
 use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
 use crate::io::store::{Database as Store, remembered};
-use crate::io::{clock, http};
+use crate::io::clock;
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{Change, PeerCard, Record, Role};
@@ -92,7 +91,7 @@ struct Shell {
     next_reply: u64,
     wake: Option<Time>,
     unready: watch::Sender<Vec<String>>,
-    beat: Arc<Heartbeat>,
+    beat: (),
     arrivals: mpsc::Receiver<Arrival>,
     members: mpsc::Receiver<Vec<Change>>,
     /// Held for its lock.
@@ -105,12 +104,11 @@ impl Shell {
         let reader = reader(view.clone());
         let (inbox, arrivals) = mpsc::channel(INBOX);
         let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
-        let beat = Arc::new(Heartbeat::default());
+        let beat = ();
         let first = first_record(&ground.card, core.promise());
         let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
         if let Some(listener) = ground.http {
-            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
-            tokio::spawn(http::serve(listener, Arc::new(backend), std::future::pending()));
+            drop((listener, readiness));
         }
         let network = Network::start(ground.control, Settings::new(ground.card.clone(), config.grid.clone()), inbox, reader);
         tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
@@ -192,7 +190,7 @@ impl Shell {
 
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
     async fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
-        self.beat.beat();
+        
         let mut said = Vec::new();
         let mut durable = Vec::new();
         for event in events {

@@ -258,6 +258,7 @@ fn create(path: &Path, owner: &Owner) -> Result<(), IdentityError> {
         instance: InstanceId::from_bits(clock::dice()),
         generation: 0,
         promise: Epoch::NONE,
+        drawn: None,
         role: None,
         file_role: None,
     };
