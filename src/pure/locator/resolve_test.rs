@@ -54,15 +54,16 @@ impl View {
 
 /// A group `g` with the object `go` and these members: server, node, activation, priority.
 fn group(balance: &str, count: u32, members: &[(&str, &str, &str, i32)]) -> Deployment {
-    let mut text = format!(
+    let head = format!(
         "application = \"a\"\n[[group]]\nid = \"g\"\nbalance = \"{balance}\"\ncount = {count}\nobject = [{{ id = \"go\" }}]\n"
     );
-    for (server, node, activation, priority) in members {
-        text += &format!(
+    let members = members.iter().map(|(server, node, activation, priority)| {
+        format!(
             "[[node.{node}.server]]\nid = \"{server}\"\nrun = [\"x\"]\nactivation = \"{activation}\"\nobject = [{{ id = \"{server}-o\" }}]\n\
              adapter = [{{ name = \"h\", group = \"g\", priority = {priority}, endpoint = \"tcp://h:1\" }}]\n"
-        );
-    }
+        )
+    });
+    let text: String = [head].into_iter().chain(members).collect();
     deployed(&[&text])
 }
 
@@ -78,6 +79,9 @@ fn starts(resolution: &Resolution) -> Vec<&str> {
         other => panic!("not to be started but {other:?}"),
     }
 }
+
+/// An endpoint, `start`, or a reason and a hint.
+type Expected = Result<&'static str, (String, &'static str)>;
 
 #[test]
 fn a_single_adapter_is_given_started_or_refused_with_the_next_step() {
@@ -95,7 +99,7 @@ fn a_single_adapter_is_given_started_or_refused_with_the_next_step() {
     let up = || View::up(&["n1"]);
     let on = "server s on node n1";
     let seen = |state, change| up().with("n1", "s", state, change);
-    let table: Vec<(&str, View, Result<&str, (String, &str)>)> = vec![
+    let table: Vec<(&str, View, Expected)> = vec![
         ("manual", seen(Active, keep), Ok("tcp://s")),
         ("manual", seen(Active, disable), Ok("tcp://s")),
         ("on-demand", seen(Inactive, keep), Ok("start")),

@@ -1,4 +1,4 @@
-use super::super::fixture::{application, deployed, put, record};
+use super::super::fixture::{application, deployed, many, put, record};
 use super::*;
 use proptest::prelude::*;
 
@@ -8,14 +8,14 @@ fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 /// Servers with their nodes and programs.
 fn text(application: &str, servers: &[(&str, &str, &str)]) -> String {
-    let mut text = format!("application = \"{application}\"\n[[group]]\nid = \"group-{application}\"\n");
-    for (id, node, program) in servers {
-        text += &format!(
+    let head = format!("application = \"{application}\"\n[[group]]\nid = \"group-{application}\"\n");
+    let servers = servers.iter().map(|(id, node, program)| {
+        format!(
             "[[node.{node}.server]]\nid = \"{id}\"\nrun = [\"{program}\"]\nobject = [{{ id = \"object-{id}\" }}]\n\
              adapter = [{{ name = \"h\", group = \"group-{application}\", endpoint = \"tcp://h:1\" }}]\n"
-        );
-    }
-    text
+        )
+    });
+    [head].into_iter().chain(servers).collect()
 }
 
 #[test]
@@ -58,13 +58,7 @@ fn a_server_keeps_the_serial_of_its_own_last_change() {
 #[test]
 fn the_oldest_removals_go_first() {
     let half = REMOVALS_KEPT * 6 / 10;
-    let many = |application: &str, node: &str| {
-        let mut text = format!("application = \"{application}\"\n");
-        for number in 0..half {
-            text += &format!("[[node.{node}.server]]\nid = \"{application}{number}\"\nrun = [\"x\"]\n");
-        }
-        text
-    };
+    let many = |application, node| many(application, node, half, "[\"x\"]");
     let mut deployment = deployed(&[&many("a", "n1"), &many("b", "n2")]);
     let mut image = deployment.values();
     for (serial, application) in [(3, "a"), (4, "b")] {

@@ -139,8 +139,9 @@ impl Deployment {
     }
 
     fn deployed(&self, name: &ApplicationName) -> View<'_> {
-        let empty = &EMPTY;
-        let contents = self.contents.get(name).unwrap_or(empty);
+        let Some(contents) = self.contents.get(name) else {
+            return View::default();
+        };
         let placed = contents.servers.iter().filter_map(|id| self.servers.get_key_value(id));
         let groups = contents.groups.iter().filter_map(|id| self.groups.get(id));
         let objects = contents
@@ -154,10 +155,3 @@ impl Deployment {
         }
     }
 }
-
-static EMPTY: Contents = Contents {
-    servers: BTreeSet::new(),
-    adapters: BTreeSet::new(),
-    groups: BTreeSet::new(),
-    objects: BTreeSet::new(),
-};

@@ -8,6 +8,8 @@ fn text(node: &str, server: &str, adapter: &str, group: &str) -> String {
     )
 }
 
+type Count = dyn Fn(&Plan) -> usize;
+
 #[test]
 fn what_changes_decides_what_happens_and_is_told() {
     let run = "run = [\"a\"]";
@@ -18,7 +20,6 @@ fn what_changes_decides_what_happens_and_is_told() {
     let restarted = |plan: &Plan| plan.restarted.len();
     let changed = |plan: &Plan| plan.changed.len();
     let unchanged = |plan: &Plan| plan.unchanged.len() - 1;
-    type Count = dyn Fn(&Plan) -> usize;
     let table: Vec<(String, &Count, &str)> = vec![
         (
             text("n1", "run = [\"b\"]", end, ""),

@@ -10,6 +10,16 @@ pub(crate) fn application(text: &str) -> Application {
     Application::from_toml(text, "test.toml").unwrap_or_else(|faults| panic!("{faults:?} in:\n{text}"))
 }
 
+/// The text of an application with so many servers, named after it, on one node.
+pub(crate) fn many(application: &str, node: &str, count: usize, run: &str) -> String {
+    let servers =
+        (0..count).map(|number| format!("[[node.{node}.server]]\nid = \"{application}{number}\"\nrun = {run}\n"));
+    [format!("application = \"{application}\"\n")]
+        .into_iter()
+        .chain(servers)
+        .collect()
+}
+
 /// A record as the registry makes it of the entry with this serial.
 pub(crate) fn record(descriptor: Application, serial: Serial) -> ApplicationRecord {
     ApplicationRecord {

@@ -1,5 +1,5 @@
 use super::super::Deployment;
-use super::super::fixture::{application, deployed};
+use super::super::fixture::{application, deployed, many};
 use super::*;
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 
@@ -194,7 +194,7 @@ fn every_rule_refuses_with_its_place() {
             format!(
                 "variables = {{ v = \"{}\" }}\n{}",
                 "x".repeat(65_000),
-                run(&format!("[{}]", vec!["\"${v}\""; 9].join(",")))
+                run(&format!("[{}]", ["\"${v}\""; 9].join(",")))
             ),
             "server s: takes 585",
         ),
@@ -232,10 +232,7 @@ fn all_faults_come_at_once_and_are_bounded() {
         "directory = \"here\"\nenvironment = { FLOE_A = \"1\" }\nadapter = [{ name = \"h\", group = \"x\", endpoint = \"y\" }]",
     );
     assert_eq!(faults_of(&Deployment::default(), &text).len(), 4);
-    let mut many = "application = \"a\"\n".to_owned();
-    for number in 0..=FAULTS_MAX {
-        many += &format!("[[node.n1.server]]\nid = \"s{number}\"\nrun = []\n");
-    }
+    let many = many("a", "n1", FAULTS_MAX + 1, "[]");
     let faults = faults_of(&Deployment::default(), &many);
     assert_eq!(faults.len(), FAULTS_MAX + 1);
     assert_eq!(
@@ -246,13 +243,7 @@ fn all_faults_come_at_once_and_are_bounded() {
 
 #[test]
 fn a_nodes_room_counts_over_applications_but_not_twice() {
-    let many = |name: &str, count: usize| {
-        let mut text = format!("application = \"{name}\"\n");
-        for number in 0..count {
-            text += &format!("[[node.n1.server]]\nid = \"{name}{number}\"\nrun = [\"x\"]\n");
-        }
-        text
-    };
+    let many = |name, count| many(name, "n1", count, "[\"x\"]");
     let half = SERVERS_PER_NODE_MAX / 2;
     let deployment = deployed(&[&many("a", half), &many("b", half)]);
     assert_eq!(faults_of(&deployment, &many("a", half)), Vec::<String>::new());
