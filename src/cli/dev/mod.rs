@@ -10,7 +10,6 @@ pub mod web;
 
 pub use grid::{DevError, Grid};
 
-use crate::cli::output::Output;
 use std::path::PathBuf;
 
 /// What `floe dev` was asked for.
@@ -22,15 +21,18 @@ pub struct Wish {
     pub folder: Option<PathBuf>,
 }
 
+/// Where a line for the operator goes.
+pub type Say<'a> = &'a mut dyn FnMut(&str);
+
 /// Runs the grid until Ctrl-C, or the story until its end.
 ///
 /// # Errors
 /// [`DevError`] names the step that did not hold and the logs to look at.
-pub async fn run(wish: Wish, output: &Output) -> Result<(), DevError> {
+pub async fn run(wish: Wish, say: Say<'_>) -> Result<(), DevError> {
     let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(DevError::io("listen for signals"))?;
     let mut grid = Grid::prepare(wish.folder)?;
     let played = tokio::select! {
-        played = play(&mut grid, wish.story, output) => played,
+        played = play(&mut grid, wish.story, say) => played,
         _ = tokio::signal::ctrl_c() => Ok(()),
         _ = stop.recv() => Ok(()),
     };
@@ -38,13 +40,13 @@ pub async fn run(wish: Wish, output: &Output) -> Result<(), DevError> {
     played.and(ended)
 }
 
-async fn play(grid: &mut Grid, story: bool, output: &Output) -> Result<(), DevError> {
+async fn play(grid: &mut Grid, story: bool, say: Say<'_>) -> Result<(), DevError> {
     if story {
-        return story::play(grid, output).await;
+        return story::play(grid, say).await;
     }
     grid.start_all()?;
     grid.settled().await?;
     grid.deploy().await?;
-    screen::show(grid, output).await?;
+    screen::show(grid, say).await?;
     std::future::pending().await
 }

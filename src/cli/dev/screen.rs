@@ -1,57 +1,57 @@
 //! What the operator of a development grid sees: what runs where, and what to try next.
 
+use super::Say;
 use super::grid::{DevError, Grid, NODES, REGISTRIES};
-use crate::cli::output::Output;
 use crate::pure::protocol::report::ServerReport;
 
 /// Shows the grid.
-pub(super) async fn show(grid: &mut Grid, output: &Output) -> Result<(), DevError> {
+pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> {
     let status = grid.settled().await?;
     let servers = grid.active(&["web-1", "web-2"]).await?;
     let web = grid.resolve("web", &REGISTRIES).await?;
     let master = status.master.as_ref().map_or("none", |master| master.name.as_str());
-    output.line(&format!("floe dev: grid \"{}\" is up, {master} leads. Files and logs: {}", status.grid, grid.folder().display()));
-    output.line("");
+    say(&format!("floe dev: grid \"{}\" is up, {master} leads. Files and logs: {}", status.grid, grid.folder().display()));
+    say("");
     for name in REGISTRIES.into_iter().chain(NODES) {
         let (Some(place), Some(pid)) = (grid.places.get(name), grid.pid(name)) else { continue };
         let standing = status.registries.iter().find(|row| row.name == name).map_or("up", |row| row.standing.as_str());
-        output.line(&format!("  {name:<8} pid {pid:<8} {standing:<10} control {:<18} http://{}", place.control, place.http));
+        say(&format!("  {name:<8} pid {pid:<8} {standing:<10} control {:<18} http://{}", place.control, place.http));
     }
     for server in &servers {
-        output.line(&format!("  {}", describe(server)));
+        say(&format!("  {}", describe(server)));
     }
-    output.line("");
-    output.line("Try, in another terminal:");
-    output.line("");
+    say("");
+    say("Try, in another terminal:");
+    say("");
     let r = |name: &str| grid.places.get(name).map(|place| place.control.to_string()).unwrap_or_default();
     let binary = std::env::current_exe().map_or_else(|_| "floe".to_owned(), |path| path.display().to_string());
-    output.line(&format!("  export FLOE_PEERS={},{},{}", r("r1"), r("r2"), r("r3")));
-    output.line(&format!("  alias floe={binary}"));
-    output.line("  floe status                      # the whole grid in one page");
-    output.line("  floe resolve web                 # where is the group \"web\"? asked twice, it takes turns");
+    say(&format!("  export FLOE_PEERS={},{},{}", r("r1"), r("r2"), r("r3")));
+    say(&format!("  alias floe={binary}"));
+    say("  floe status                      # the whole grid in one page");
+    say("  floe resolve web                 # where is the group \"web\"? asked twice, it takes turns");
     for endpoint in &web.endpoints {
-        output.line(&format!("  curl {endpoint}"));
+        say(&format!("  curl {endpoint}"));
     }
     let file = grid.folder().join("shop.toml");
-    output.line(&format!("  floe app diff {}  # edit it first; then: floe app apply", file.display()));
+    say(&format!("  floe app diff {}  # edit it first; then: floe app apply", file.display()));
     if let Some(pid) = servers.first().and_then(|server| server.pid) {
-        output.line(&format!("  kill -9 {pid}                   # a server: its node starts it again"));
+        say(&format!("  kill -9 {pid}                   # a server: its node starts it again"));
     }
     let metrics = grid.places.get("r1").map(|place| place.http.to_string()).unwrap_or_default();
-    output.line(&format!("  curl http://{metrics}/metrics"));
-    output.line("");
-    output.line("When the master is gone:");
-    output.line("");
+    say(&format!("  curl http://{metrics}/metrics"));
+    say("");
+    say("When the master is gone:");
+    say("");
     if let (Some(r1), Some(r2)) = (grid.pid("r1"), grid.pid("r2")) {
         let config = grid.folder().join("r2.toml");
-        output.line(&format!("  kill -9 {r1}; floe status       # reads go on, updates are refused"));
-        output.line(&format!("  kill {r2}"));
-        output.line(&format!("  sed -i 's/role = \"replica\"/role = \"master\"/' {}", config.display()));
-        output.line(&format!("  floe registry run --config {} &", config.display()));
-        output.line("  floe status                      # r2 leads in the next epoch, everything is attached");
+        say(&format!("  kill -9 {r1}; floe status       # reads go on, updates are refused"));
+        say(&format!("  kill {r2}"));
+        say(&format!("  sed -i 's/role = \"replica\"/role = \"master\"/' {}", config.display()));
+        say(&format!("  floe registry run --config {} &", config.display()));
+        say("  floe status                      # r2 leads in the next epoch, everything is attached");
     }
-    output.line("");
-    output.line("Or let `floe dev --story` play it. Ctrl-C ends the grid and everything in it.");
+    say("");
+    say("Or let `floe dev --story` play it. Ctrl-C ends the grid and everything in it.");
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The story that floe exists for: a grid at work, its master killed, a replica promoted by its configuration, everything
 //! attached again, the old master back as a follower. Each step is timed and must hold.
 
+use super::Say;
 use super::grid::{DevError, Grid, NODES, REGISTRIES, settled};
-use crate::cli::output::Output;
 use crate::pure::protocol::report::{RegistryReport, ServerReport};
 use crate::pure::protocol::request::ErrorCode;
 use crate::pure::protocol::{Request, Response};
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 /// Says each step with the time that it took.
 struct Teller<'a> {
-    output: &'a Output,
+    say: Say<'a>,
     step: usize,
     since: Instant,
 }
@@ -23,18 +23,18 @@ impl Teller<'_> {
     fn told(&mut self, what: &str) {
         self.step += 1;
         let took = self.since.elapsed();
-        self.output.line(&format!("{:>2}. {:>7.0} ms  {what}", self.step, took.as_secs_f64() * 1000.0));
+        (self.say)(&format!("{:>2}. {:>7.0} ms  {what}", self.step, took.as_secs_f64() * 1000.0));
         self.since = Instant::now();
     }
 }
 
-pub(super) async fn play(grid: &mut Grid, output: &Output) -> Result<(), DevError> {
-    let mut teller = Teller { output, step: 0, since: Instant::now() };
+pub(super) async fn play(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> {
+    let mut teller = Teller { say, step: 0, since: Instant::now() };
     let before = at_work(grid, &mut teller).await?;
     without_master(grid, &mut teller).await?;
     promoted(grid, &mut teller, &before).await?;
     old_master_returns(grid, &mut teller, &before).await?;
-    output.line("the story held: nothing acknowledged was lost, no server was restarted");
+    (teller.say)("the story held: nothing acknowledged was lost, no server was restarted");
     Ok(())
 }
 

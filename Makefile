@@ -1,0 +1,11 @@
+# Short names for tools/; each works without make as well.
+.PHONY: dev story test verify fix
+dev:
+	tools/dev
+story:
+	tools/dev --story
+test verify:
+	tools/test
+fix:
+	cargo fmt --all
+	cargo clippy --workspace --all-targets --features mutants --fix --allow-dirty --allow-staged
