@@ -1,1 +1,3 @@
-//! telemetry
+//! What the process tells about itself: metrics.
+
+pub mod metrics;
