@@ -1,3 +1,4 @@
-//! What the process tells about itself: logs.
+//! What the daemons tell of themselves: `logging` sets up logs, `metrics` the one catalogue of every metric.
 
 pub mod logging;
+pub mod metrics;
