@@ -12,6 +12,7 @@ pub mod io;
 #[expect(clippy::disallowed_methods, reason = "runs the loops")]
 pub mod app;
 
+#[expect(clippy::disallowed_methods, reason = "waits for answers")]
 pub mod client;
 
 #[expect(clippy::disallowed_methods, reason = "starts daemons, waits for answers")]

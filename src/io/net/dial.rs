@@ -6,7 +6,7 @@ use super::connection::Link;
 use super::greeting::{hello, refusal};
 use super::links::{Admission, Candidate, Dialler};
 use super::shared::Shared;
-use super::stream::{FrameReader, outbox};
+use super::stream::{FrameReader, StreamError, outbox};
 use crate::io::clock;
 use crate::pure::base::limits::HELLO_FRAME_BYTES_MAX;
 use crate::pure::base::{Address, PeerName};
@@ -223,11 +223,9 @@ impl Dialling {
             reader.next(settings.hello_timeout).await
         });
         let payload = match answer.await {
-            Err(_) => {
-                return Err(Outcome::Failed(format!(
-                    "said no hello within {:?}",
-                    settings.hello_timeout
-                )));
+            Err(_) | Ok(Err(StreamError::Silent(_))) => {
+                let limit = settings.hello_timeout;
+                return Err(Outcome::Failed(format!("said no hello within {limit:?}")));
             }
             Ok(Err(error)) => return Err(Outcome::Failed(format!("said no hello: {error}"))),
             Ok(Ok(payload)) => payload,

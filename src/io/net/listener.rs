@@ -5,7 +5,7 @@ use super::greeting::{hello, refusal};
 use super::links::{Admission, Candidate, Dialler};
 use super::requests::Session;
 use super::shared::Shared;
-use super::stream::{FrameReader, Outbox, Writer, outbox};
+use super::stream::{FrameReader, Outbox, StreamError, Writer, outbox};
 use crate::pure::base::limits::HELLO_FRAME_BYTES_MAX;
 use crate::pure::membership::PeerCard;
 use crate::pure::protocol::{Hello, Who};
@@ -117,7 +117,7 @@ async fn serve(stream: TcpStream, remote: SocketAddr, shared: Arc<Shared>, clien
 async fn first_frame(reader: &mut FrameReader, shared: &Shared) -> Result<Hello, String> {
     let limit = shared.settings.hello_timeout;
     match timeout(limit, reader.next(limit)).await {
-        Err(_) => Err(format!("no hello came within {limit:?}")),
+        Err(_) | Ok(Err(StreamError::Silent(_))) => Err(format!("no hello came within {limit:?}")),
         Ok(Err(error)) => Err(format!("no hello came: {error}")),
         Ok(Ok(payload)) => decode(&payload).map_err(|error| format!("the first frame is no hello: {error}")),
     }

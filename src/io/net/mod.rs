@@ -13,6 +13,8 @@ mod requests;
 mod settings;
 mod shared;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use network::Network;
 pub use settings::{Reader, Settings};

@@ -77,3 +77,7 @@ impl Drop for Network {
         drop(self.shared.stop());
     }
 }
+
+#[cfg(test)]
+#[path = "network_test.rs"]
+mod tests;

@@ -289,3 +289,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Logs { .. } => "logs",
     }
 }
+
+#[cfg(test)]
+#[path = "requests_test.rs"]
+mod tests;

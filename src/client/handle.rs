@@ -1,0 +1,108 @@
+//! The client: a locator list, the connection in use, and what was learned on the way.
+
+use super::call::Call;
+use super::{Connection, Error, Options, Watch};
+use crate::pure::base::Address;
+use crate::pure::protocol::{Request, Response};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Most addresses that are learned from peers, beyond the locator list. The oldest go first.
+const LEARNED_MAX: usize = 32;
+
+/// Asks a grid. Clones share one connection; calls may run beside each other.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    locator: Vec<Address>,
+    options: Options,
+    state: Mutex<State>,
+    /// Held while a connection is searched: callers beside wait for it instead of opening their own.
+    searching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Connection>,
+    learned: Vec<Address>,
+}
+
+impl Client {
+    /// A client that finds the grid through any of these addresses. Connects at the first call.
+    pub fn new(locator: Vec<Address>, options: Options) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                locator,
+                options,
+                state: Mutex::default(),
+                searching: tokio::sync::Mutex::new(()),
+            }),
+        }
+    }
+
+    /// Asks and waits for the answer, which is never `Response::Failed`. Reads go on with another peer when one is lost;
+    /// updates find the master, and are sent again with the same request id while their outcome is not known.
+    ///
+    /// # Errors
+    /// [`Error`]; only `InDoubt` leaves open whether something was changed.
+    pub async fn call(&self, request: Request) -> Result<Response, Error> {
+        Call::new(self, request).run().await
+    }
+
+    /// Changes as they happen, from any registry.
+    pub fn watch(&self) -> Watch {
+        Watch::new(self.clone())
+    }
+
+    /// How this client presents itself, and how long it waits.
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    pub(super) fn searching(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.searching
+    }
+    /// The connection in use, if it stands.
+    pub(super) fn current(&self) -> Option<Connection> {
+        let state = self.state();
+        state
+            .current
+            .as_ref()
+            .filter(|connection| connection.closed().is_none())
+            .cloned()
+    }
+    pub(super) fn use_connection(&self, connection: &Connection) {
+        self.state().current = Some(connection.clone());
+    }
+    /// Not this connection any more.
+    pub(super) fn leave(&self, connection: &Connection) {
+        let mut state = self.state();
+        if (state.current.as_ref()).is_some_and(|current| current.address() == connection.address()) {
+            state.current = None;
+        }
+    }
+    pub(super) fn learn(&self, addresses: impl IntoIterator<Item = Address>) {
+        let mut state = self.state();
+        for address in addresses {
+            if self.inner.locator.contains(&address) {
+                continue;
+            }
+            state.learned.retain(|known| *known != address);
+            state.learned.push(address);
+        }
+        let surplus = state.learned.len().saturating_sub(LEARNED_MAX);
+        state.learned.drain(..surplus);
+    }
+    /// Every address to try, the locator list first.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let learned = self.state().learned.clone();
+        self.inner.locator.iter().cloned().chain(learned).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
