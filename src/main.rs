@@ -1,3 +1,7 @@
 //! The `floe` binary: arguments, one verb, an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    floe::cli::main()
+}

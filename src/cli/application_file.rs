@@ -1,0 +1,61 @@
+//! Reads the file of an application: TOML, or JSON by its ending or its first letter.
+
+use super::failing::Failing;
+use crate::pure::base::limits::APPLICATION_BYTES_MAX;
+use crate::pure::model::Application;
+use std::io::Read;
+use std::path::Path;
+
+/// Reads and parses `path`; `-` is standard input.
+///
+/// # Errors
+/// A file that cannot be read, is too large or is no application; every fault with its place.
+pub(super) fn read(path: &Path) -> Result<Application, Failing> {
+    let name = path.display().to_string();
+    let text = if path == Path::new("-") {
+        text_of(std::io::stdin().lock(), "standard input")?
+    } else {
+        let file =
+            std::fs::File::open(path).map_err(|error| Failing::local(format!("failed to open {name}: {error}")))?;
+        text_of(file, &name)?
+    };
+    let json = path.extension().is_some_and(|ending| ending == "json") || text.trim_start().starts_with('{');
+    parse(&text, &name, json).map_err(|faults| refused(&name, &faults))
+}
+
+/// Everything that can be checked without a registry.
+///
+/// # Errors
+/// Every fault with its place.
+pub(super) fn check(_application: &Application, _path: &Path) -> Result<(), Failing> {
+    Ok(())
+}
+
+fn text_of(source: impl Read, name: &str) -> Result<String, Failing> {
+    // Twice as much as may be stored: what a text costs more than its encoding.
+    let limit = 2 * APPLICATION_BYTES_MAX;
+    let mut text = String::new();
+    let read = source.take(limit as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| Failing::local(format!("failed to read {name}: {error}")))?;
+    if text.len() > limit {
+        return Err(Failing::local(format!("{name} is larger than {limit} bytes")));
+    }
+    Ok(text)
+}
+
+fn parse(text: &str, name: &str, json: bool) -> Result<Application, Vec<String>> {
+    if json {
+        serde_json::from_str(text).map_err(|error| vec![format!("{name}: {error}")])
+    } else {
+        toml::from_str(text).map_err(|error| vec![format!("{name}: {}", error.message())])
+    }
+}
+
+fn refused(name: &str, faults: &[String]) -> Failing {
+    let count = match faults.len() {
+        1 => "a fault".to_owned(),
+        count => format!("{count} faults"),
+    };
+    let message = format!("{name} has {count}\n{}", faults.join("\n"));
+    Failing::new(super::exit::Exit::Failed, "invalid", message, "")
+}

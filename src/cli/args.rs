@@ -1,0 +1,146 @@
+//! What can be written on the command line: noun, then verb. The flags of a verb stand in its file.
+
+use super::output::Style;
+use super::verb::{
+    app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, dev,
+    node_list, node_run, peer_list, registry_list, registry_run, registry_show, resolve, server_command, server_list,
+    server_logs, server_show, status, watch,
+};
+use crate::pure::base::Address;
+use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
+use clap::{Args, Parser, Subcommand};
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  floe registry run --config /etc/floe/registry.toml
+  floe app apply shop.toml
+  floe status
+  floe resolve web
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 differences, 4 not found, 5 precondition failed, 6 nobody reachable,
+7 not allowed, 8 done in part, 9 timed out; daemons also 73 data cannot be created, 75 data folder in use,
+77 permission, 78 configuration.";
+
+/// Runs and finds servers on a fleet of machines
+#[derive(Debug, Parser)]
+#[command(name = "floe", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) noun: Noun,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Any peer of the grid; repeat it for more, or separate them by commas
+    #[arg(
+        long = "peer",
+        value_name = "HOST:PORT",
+        env = "FLOE_PEERS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7401",
+        global = true
+    )]
+    pub(super) peers: Vec<Address>,
+    /// How results look: a table for people, JSON for programs
+    #[arg(long, value_enum, default_value = "table", global = true)]
+    pub(super) format: Style,
+    /// How long to wait for an answer, connecting and retries included
+    #[arg(long, value_name = "TIME", value_parser = timeout, default_value = "10s", global = true)]
+    pub(super) timeout: Duration,
+}
+
+impl Global {
+    /// The locator list.
+    pub fn peers(&self) -> &[Address] {
+        &self.peers
+    }
+    /// How long a call may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Noun {
+    Status(status::Args),
+    Resolve(resolve::Args),
+    Watch(watch::Args),
+    /// Applications: what runs where
+    #[command(subcommand)]
+    App(App),
+    /// Servers: the processes that nodes run
+    #[command(subcommand)]
+    Server(Server),
+    /// Registries: they hold the database and answer
+    #[command(subcommand)]
+    Registry(Registry),
+    /// Nodes: they run servers
+    #[command(subcommand)]
+    Node(Node),
+    /// Peers: registries and nodes, as gossip sees them
+    #[command(subcommand)]
+    Peer(Peer),
+    /// Configuration files of daemons
+    #[command(subcommand)]
+    Config(Config),
+    Dev(dev::Args),
+    Completions(completions::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum App {
+    Apply(app_apply::Args),
+    Diff(app_diff::Args),
+    Validate(app_validate::Args),
+    List(app_list::Args),
+    Show(app_show::Args),
+    Remove(app_remove::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Server {
+    List(server_list::Args),
+    Show(server_show::Args),
+    Start(server_command::Start),
+    Stop(server_command::Stop),
+    Restart(server_command::Restart),
+    Enable(server_command::Enable),
+    Disable(server_command::Disable),
+    Logs(server_logs::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Registry {
+    Run(registry_run::Args),
+    List(registry_list::Args),
+    Show(registry_show::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Node {
+    Run(node_run::Args),
+    List(node_list::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Peer {
+    List(peer_list::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    Check(config_check::Args),
+    Show(config_show::Args),
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<jiff::SignedDuration>().ok();
+    let span = span.and_then(|span| Duration::try_from(span).ok());
+    span.filter(|span| !span.is_zero() && *span <= REQUEST_DEADLINE_MAX)
+        .ok_or_else(|| format!("wants a time such as \"10s\" or \"500ms\", at most {REQUEST_DEADLINE_MAX:?}"))
+}

@@ -1,0 +1,43 @@
+//! What a verb needs of the grid: ask, ask one peer, watch. The client library stands behind it; tests put answers there.
+
+use super::failing::Failing;
+use crate::pure::base::Address;
+use crate::pure::protocol::report::Happening;
+use crate::pure::protocol::{Request, Response};
+
+/// A way to the grid.
+pub trait Ask {
+    /// Asks whoever can answer: any registry for a read, the master for an update.
+    ///
+    /// # Errors
+    /// When nobody could be reached or answered in time.
+    fn ask(&mut self, request: Request) -> Result<Response, Failing>;
+    /// Asks the peer at this address and no other.
+    ///
+    /// # Errors
+    /// As [`Ask::ask`].
+    fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing>;
+    /// The next change in the grid; the first call starts the watch.
+    ///
+    /// # Errors
+    /// When no registry could be reached for the whole timeout; calling again tries again.
+    fn happening(&mut self) -> Result<Happening, Failing>;
+}
+
+impl dyn Ask + '_ {
+    /// As [`Ask::ask`], with a refusal as an error.
+    pub(super) fn get(&mut self, request: Request) -> Result<Response, Failing> {
+        refused(self.ask(request)?)
+    }
+    /// As [`Ask::ask_at`], with a refusal as an error.
+    pub(super) fn get_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
+        refused(self.ask_at(address, request)?)
+    }
+}
+
+fn refused(response: Response) -> Result<Response, Failing> {
+    match response {
+        Response::Failed(failure) => Err(failure.into()),
+        response => Ok(response),
+    }
+}

@@ -1,0 +1,756 @@
+//! Whole outputs of commands, with answers put in place of the grid: what people see, what programs get, how it ends.
+
+use super::{Ask, Exit, Failing, Output, run};
+use crate::pure::base::{Address, WallTime};
+use crate::pure::membership::PeerKind;
+use crate::pure::model::{Application, Plan};
+use crate::pure::protocol::report::{
+    ApplicationReport, AppliedReport, FollowerRow, Happening, Load, LogReport, MasterReport, NodeRow, PeerRow,
+    RegistryReport, RegistryRow, Resolved, ResolvedKind, ServerReport, ServerState, StatusReport,
+};
+use crate::pure::protocol::request::Verb;
+use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+use std::rc::Rc;
+
+/// Answers in order; what was asked is kept.
+#[derive(Clone, Default)]
+struct Canned {
+    answers: Rc<RefCell<VecDeque<Result<Response, Failing>>>>,
+    asked: Rc<RefCell<Vec<(Option<Address>, Request)>>>,
+}
+impl Canned {
+    fn of(answers: impl IntoIterator<Item = Result<Response, Failing>>) -> Self {
+        Self {
+            answers: Rc::new(RefCell::new(answers.into_iter().collect())),
+            ..Self::default()
+        }
+    }
+    fn next(&self) -> Result<Response, Failing> {
+        self.answers
+            .borrow_mut()
+            .pop_front()
+            .expect("no more answers than asked for")
+    }
+    fn asked(&self) -> Vec<Request> {
+        self.asked.borrow().iter().map(|(_, request)| request.clone()).collect()
+    }
+}
+impl Ask for Canned {
+    fn ask(&mut self, request: Request) -> Result<Response, Failing> {
+        self.asked.borrow_mut().push((None, request));
+        self.next()
+    }
+    fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
+        self.asked.borrow_mut().push((Some(address.clone()), request));
+        self.next()
+    }
+    fn happening(&mut self) -> Result<Happening, Failing> {
+        match self.next()? {
+            Response::Happened(happening) => Ok(*happening),
+            other => panic!("{other:?} is no happening"),
+        }
+    }
+}
+
+struct Said {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn floe(line: &str, canned: &Canned) -> Said {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+    let mut output = Output::new(&mut out, &mut err, false);
+    let mut connect = |_: &super::args::Global| Ok(Box::new(canned.clone()) as Box<dyn Ask>);
+    let exit = run(arguments, &mut output, &mut connect);
+    Said {
+        exit,
+        out: String::from_utf8(out).unwrap(),
+        err: String::from_utf8(err).unwrap(),
+    }
+}
+
+#[track_caller]
+fn prints(line: &str, answer: Response, expected: &str) {
+    let said = floe(line, &Canned::of([Ok(answer)]));
+    assert_eq!((said.exit, said.err.as_str()), (Exit::Done, ""), "{line}");
+    assert_eq!(said.out, expected.trim_start_matches('\n'), "{line}");
+}
+
+fn texts(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn status() -> StatusReport {
+    let registry = |name: &str, role: &str, standing: &str, behind, port: u16, reason: &str| RegistryRow {
+        name: name.into(),
+        role: role.into(),
+        standing: standing.into(),
+        version: if standing == "unreachable" {
+            String::new()
+        } else {
+            format!("4.{}", 93 - behind)
+        },
+        behind,
+        address: format!("127.0.0.1:{port}"),
+        reason: reason.into(),
+    };
+    StatusReport {
+        grid: "shop".into(),
+        answered_by: "r2".into(),
+        master: Some(MasterReport {
+            name: "r1".into(),
+            epoch: 4,
+            version: "4.93".into(),
+            standing: "leading".into(),
+        }),
+        registries: vec![
+            registry("r1", "master", "leading", 0, 7401, ""),
+            registry("r2", "replica", "following", 2, 7402, ""),
+            registry("r3", "", "unreachable", 0, 7403, "connection refused"),
+        ],
+        nodes: vec![NodeRow {
+            name: "n1".into(),
+            state: "up".into(),
+            address: "127.0.0.1:7501".into(),
+            obeys_epoch: 4,
+            applied: "4.93".into(),
+            servers_active: 3,
+            servers_total: 4,
+            load: Load(42),
+        }],
+        warnings: vec!["r3 was not heard for 12 s: look at its log".into()],
+    }
+}
+
+fn server(id: &str) -> ServerReport {
+    ServerReport {
+        id: id.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        node: "n1".parse().unwrap(),
+        state: ServerState::Active,
+        enabled: true,
+        pid: Some(4711),
+        restarts: 0,
+        reason: String::new(),
+        endpoints: BTreeMap::from([("web-1.http".into(), "http://127.0.0.1:40001".into())]),
+        next_try: None,
+    }
+}
+
+fn failing_server(id: &str) -> ServerReport {
+    ServerReport {
+        state: ServerState::BackingOff,
+        enabled: false,
+        pid: None,
+        restarts: 7,
+        reason: "ended with code 1".into(),
+        endpoints: BTreeMap::new(),
+        next_try: Some(WallTime(1_700_000_000_000)),
+        ..server(id)
+    }
+}
+
+fn applied() -> AppliedReport {
+    AppliedReport {
+        application: "shop".into(),
+        revision: 3,
+        version: "4.94".into(),
+        copies: 2,
+        behind: texts(&["r3"]),
+        plan: Plan {
+            added: vec!["web-2".parse().unwrap()],
+            removed: vec!["web-9".parse().unwrap()],
+            restarted: vec!["web-1".parse().unwrap()],
+            changed: vec![],
+            unchanged: vec!["gpu-0".parse().unwrap()],
+            details: texts(&["web-1: run changed"]),
+        },
+    }
+}
+
+fn happening() -> Happening {
+    Happening {
+        time: WallTime(1_700_000_000_000),
+        subject: "registry".into(),
+        name: "r2".into(),
+        state: "leading".into(),
+        reason: "promoted".into(),
+        version: Some("5.94".into()),
+    }
+}
+
+const SHOP: &str = "application = \"shop\"\n[[node.n1.server]]\nid = \"web-1\"\nrun = [\"/bin/web\"]\n";
+
+/// A file that holds `text`, kept as long as the folder.
+fn file_of(text: &str, name: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+#[test]
+fn status_is_one_page() {
+    prints(
+        "floe status",
+        Response::Status(Box::new(status())),
+        "
+grid shop, as r2 sees it
+master r1: leading, epoch 4, version 4.93
+
+REGISTRY  ROLE     STANDING     VERSION  BEHIND  ADDRESS         REASON
+r1        master   leading      4.93     0       127.0.0.1:7401
+r2        replica  following    4.91     2       127.0.0.1:7402
+r3        -        unreachable  -        0       127.0.0.1:7403  connection refused
+
+NODE  STATE  ADDRESS         OBEYS  APPLIED  ACTIVE  SERVERS  LOAD
+n1    up     127.0.0.1:7501  4      4.93     3       4        0.42
+
+warning: r3 was not heard for 12 s: look at its log
+",
+    );
+    let headless = StatusReport {
+        master: None,
+        ..status()
+    };
+    let said = floe("floe status", &Canned::of([Ok(Response::Status(Box::new(headless)))]));
+    assert!(
+        said.out
+            .contains("\nno master leads: reads go on, updates are refused\n"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn lists_are_tables() {
+    prints(
+        "floe server list",
+        Response::Servers(vec![server("web-1"), failing_server("web-2")]),
+        "
+SERVER  APPLICATION  NODE  STATE                  PID   RESTARTS  REASON
+web-1   shop         n1    active                 4711  0
+web-2   shop         n1    backing-off, disabled  -     7         ended with code 1; next try 2023-11-14T22:13:20Z
+",
+    );
+    prints(
+        "floe registry list",
+        Response::Status(Box::new(status())),
+        "
+REGISTRY  ROLE     STANDING     VERSION  BEHIND  ADDRESS         REASON
+r1        master   leading      4.93     0       127.0.0.1:7401
+r2        replica  following    4.91     2       127.0.0.1:7402
+r3        -        unreachable  -        0       127.0.0.1:7403  connection refused
+",
+    );
+    prints(
+        "floe peer list",
+        Response::Peers(vec![peer()]),
+        "
+PEER  KIND      STATE  ADDRESS         HTTP  VERSION
+r1    registry  alive  127.0.0.1:7401  -     4.93
+",
+    );
+    prints(
+        "floe app list",
+        Response::Applications(vec![application_row()]),
+        "
+APPLICATION  REVISION  SERVERS  VERSION  TIME                  BY
+shop         3         4        4.93     2023-11-14T22:13:20Z  ada@desk
+",
+    );
+    prints(
+        "floe node list",
+        Response::Nodes(vec![]),
+        "NODE  STATE  ADDRESS  OBEYS  APPLIED  ACTIVE  SERVERS  LOAD\n",
+    );
+}
+
+fn peer() -> PeerRow {
+    PeerRow {
+        name: "r1".into(),
+        kind: PeerKind::Registry,
+        state: "alive".into(),
+        address: "127.0.0.1:7401".into(),
+        http: String::new(),
+        version: "4.93".into(),
+    }
+}
+fn application_row() -> ApplicationReport {
+    ApplicationReport {
+        name: "shop".into(),
+        revision: 3,
+        servers: 4,
+        version: "4.93".into(),
+        time: WallTime(1_700_000_000_000),
+        actor: "ada@desk".into(),
+    }
+}
+fn registry() -> RegistryReport {
+    RegistryReport {
+        name: "r1".into(),
+        role: "master".into(),
+        role_source: "file".into(),
+        standing: "leading".into(),
+        reason: String::new(),
+        epoch: 4,
+        version: "4.93".into(),
+        digest: "ab12".into(),
+        serial: 93,
+        log_first: 1,
+        database: "00ff".into(),
+        followers: vec![FollowerRow {
+            name: "r2".into(),
+            version: "4.91".into(),
+            behind: 2,
+        }],
+    }
+}
+fn resolved() -> Resolved {
+    Resolved {
+        id: "web".into(),
+        kind: ResolvedKind::Group,
+        endpoints: texts(&["http://127.0.0.1:40001", "http://127.0.0.1:40002"]),
+        version: "4.93".into(),
+    }
+}
+
+#[test]
+fn single_things_are_facts() {
+    prints(
+        "floe server show web-1",
+        Response::Servers(vec![server("web-1")]),
+        "
+server       web-1
+application  shop
+node         n1
+state        active
+pid          4711
+restarts     0
+endpoint     web-1.http http://127.0.0.1:40001
+",
+    );
+    prints(
+        "floe registry show",
+        Response::Registry(Box::new(registry())),
+        "
+registry     r1
+role         master (file)
+standing     leading
+epoch        4
+version      4.93
+digest       ab12
+log          entries 1 to 93
+database     00ff
+
+FOLLOWER  VERSION  BEHIND
+r2        4.91     2
+",
+    );
+    prints(
+        "floe resolve web",
+        Response::Resolved(resolved()),
+        "http://127.0.0.1:40001\nhttp://127.0.0.1:40002\n",
+    );
+    let logs = LogReport {
+        file: "/d/web-1.out".into(),
+        text: "hello\nworld".into(),
+    };
+    prints("floe server logs web-1", Response::Logs(logs), "hello\nworld\n");
+}
+
+/// The fields that design.md promises to scripts, each answer as a program gets it.
+#[test]
+fn programs_get_the_promised_fields() {
+    let (_folder, file) = file_of(SHOP, "shop.toml");
+    for (line, answer, promised) in [
+        (
+            "floe status",
+            Response::Status(Box::new(status())),
+            "grid master registries nodes warnings",
+        ),
+        (
+            "floe registry list",
+            Response::Status(Box::new(status())),
+            "name role standing version behind address reason",
+        ),
+        (
+            "floe node list",
+            Response::Nodes(status().nodes),
+            "name state address obeys_epoch applied servers_active servers_total",
+        ),
+        (
+            "floe peer list",
+            Response::Peers(vec![peer()]),
+            "name kind state address http version",
+        ),
+        (
+            "floe registry show",
+            Response::Registry(Box::new(registry())),
+            "name role role_source standing reason epoch version digest serial log_first followers",
+        ),
+        (
+            "floe server list",
+            Response::Servers(vec![server("web-1")]),
+            "id application node state enabled pid restarts reason",
+        ),
+        (
+            "floe resolve web",
+            Response::Resolved(resolved()),
+            "id kind endpoints version",
+        ),
+        (
+            "floe app list",
+            Response::Applications(vec![application_row()]),
+            "name revision servers version",
+        ),
+        (
+            &format!("floe app apply {file}"),
+            Response::Applied(Box::new(applied())),
+            "application revision version copies behind plan",
+        ),
+        (
+            &format!("floe app diff {file}"),
+            Response::Plan(Box::new(applied().plan)),
+            "added removed restarted changed unchanged",
+        ),
+    ] {
+        let said = floe(&format!("{line} --format json"), &Canned::of([Ok(answer)]));
+        assert_eq!(said.exit, Exit::Done, "{line}: {}", said.err);
+        let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let value = if value.is_array() { &value[0] } else { &value };
+        for field in promised.split(' ') {
+            assert!(value.get(field).is_some(), "{line} lacks {field}: {}", said.out);
+        }
+    }
+    let value: serde_json::Value = serde_json::from_str(
+        &floe(
+            "floe resolve web --format json",
+            &Canned::of([Ok(Response::Resolved(resolved()))]),
+        )
+        .out,
+    )
+    .unwrap();
+    assert_eq!(value["kind"], "group");
+}
+
+#[test]
+fn apply_says_what_it_did() {
+    let (_folder, file) = file_of(SHOP, "shop.toml");
+    let canned = Canned::of([Ok(Response::Applied(Box::new(applied())))]);
+    let said = floe(&format!("floe app apply {file} --if-revision 2"), &canned);
+    assert_eq!(said.exit, Exit::Done, "{}", said.err);
+    assert_eq!(
+        said.out,
+        "applied shop: revision 3, version 4.94, on 2 registries\n\
+         behind: r3\n\
+         1 added, 1 removed, 1 restarted, 0 changed live, 1 untouched\n  \
+         add     web-2\n  remove  web-9\n  restart web-1\n"
+    );
+    let asked = canned.asked();
+    let [
+        Request::Apply {
+            application,
+            if_revision: Some(2),
+            ..
+        },
+    ] = asked.as_slice()
+    else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(application.name.as_str(), "shop");
+
+    let said = floe(
+        "floe app remove shop",
+        &Canned::of([Ok(Response::Applied(Box::new(applied())))]),
+    );
+    assert!(
+        said.out
+            .starts_with("removed shop: revision 3, version 4.94, on 2 registries\n"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn an_update_in_doubt_can_be_tried_again_with_its_id() {
+    let (_folder, file) = file_of(SHOP, "shop.toml");
+    let id = "0123456789abcdef0123456789abcdef";
+    let failure = Failure::new(ErrorCode::InDoubt, "stored on 1 of 2 registries", "");
+    let canned = Canned::of([Ok(Response::Failed(failure))]);
+    let said = floe(&format!("floe app apply {file} --request {id}"), &canned);
+    assert_eq!(said.exit, Exit::InPart);
+    assert_eq!(
+        said.err,
+        format!("floe: stored on 1 of 2 registries\nhint: run it again with --request {id}: it is applied once\n")
+    );
+}
+
+#[test]
+fn diff_changes_nothing_and_ends_with_3_only_when_asked() {
+    let (_folder, file) = file_of(SHOP, "shop.toml");
+    let plan = || Ok(Response::Plan(Box::new(applied().plan)));
+    let said = floe(&format!("floe app diff {file}"), &Canned::of([plan()]));
+    assert_eq!(said.exit, Exit::Done);
+    assert!(
+        said.out.ends_with("  restart web-1\n  web-1: run changed\n"),
+        "{}",
+        said.out
+    );
+    let said = floe(&format!("floe app diff {file} --exit-code"), &Canned::of([plan()]));
+    assert_eq!(said.exit, Exit::Differences);
+    let nothing = Canned::of([Ok(Response::Plan(Box::default()))]);
+    let said = floe(&format!("floe app diff {file} --exit-code"), &nothing);
+    assert_eq!((said.exit, nothing.asked().len()), (Exit::Done, 1));
+}
+
+#[test]
+fn validate_asks_nobody() {
+    let (_folder, file) = file_of(SHOP, "shop.toml");
+    let said = floe(&format!("floe app validate {file}"), &Canned::default());
+    assert_eq!(
+        (said.exit, said.out.as_str()),
+        (Exit::Done, "shop: no faults; servers: 1, nodes: 1\n")
+    );
+    let (_folder, file) = file_of("application = \"shop\"\nnodes = 1", "shop.toml");
+    let said = floe(&format!("floe app validate {file}"), &Canned::default());
+    assert_eq!(said.exit, Exit::Failed);
+    assert!(
+        said.err.starts_with(&format!("floe: {file} has a fault\n{file}")),
+        "{}",
+        said.err
+    );
+    let said = floe("floe app validate /nonexistent/x.toml", &Canned::default());
+    assert_eq!(
+        said.err,
+        "floe: failed to open /nonexistent/x.toml: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn shown_applications_can_be_applied_again() {
+    let application: Application = toml::from_str(SHOP).unwrap();
+    let canned = Canned::of([Ok(Response::Application(Box::new(application.clone())))]);
+    let said = floe("floe app show shop", &canned);
+    assert_eq!(
+        toml::from_str::<Application>(&said.out).unwrap(),
+        application,
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn a_server_command_names_server_and_verb() {
+    for (verb, expected) in [
+        ("start", Verb::Start),
+        ("stop", Verb::Stop),
+        ("restart", Verb::Restart),
+        ("enable", Verb::Enable),
+        ("disable", Verb::Disable),
+    ] {
+        let canned = Canned::of([Ok(Response::Commanded(Box::new(failing_server("web-2"))))]);
+        let said = floe(&format!("floe server {verb} web-2"), &canned);
+        assert!(
+            said.out
+                .contains("state        backing-off, disabled\nreason       ended with code 1; next try")
+        );
+        let server = "web-2".parse().unwrap();
+        assert_eq!(canned.asked(), [Request::Command { server, verb: expected }]);
+    }
+}
+
+#[test]
+fn registry_show_asks_the_one_that_is_named() {
+    let answers = [
+        Ok(Response::Status(Box::new(status()))),
+        Ok(Response::Registry(Box::new(registry()))),
+    ];
+    let canned = Canned::of(answers);
+    assert_eq!(floe("floe registry show r2", &canned).exit, Exit::Done);
+    let asked = canned.asked.borrow();
+    assert_eq!(asked[1], (Some("127.0.0.1:7402".parse().unwrap()), Request::Registry));
+
+    let said = floe(
+        "floe registry show r9",
+        &Canned::of([Ok(Response::Status(Box::new(status())))]),
+    );
+    assert_eq!(said.exit, Exit::NotFound);
+    assert_eq!(
+        said.err,
+        "floe: there is no registry r9\nhint: floe registry list shows all\n"
+    );
+}
+
+#[test]
+fn failures_have_a_code_a_message_and_a_hint() {
+    let codes = [
+        (ErrorCode::Invalid, Exit::Failed, "invalid"),
+        (ErrorCode::NotFound, Exit::NotFound, "not-found"),
+        (ErrorCode::NotMaster, Exit::Precondition, "not-master"),
+        (ErrorCode::Precondition, Exit::Precondition, "precondition"),
+        (ErrorCode::Unavailable, Exit::Failed, "unavailable"),
+        (ErrorCode::TimedOut, Exit::TimedOut, "timed-out"),
+        (ErrorCode::InDoubt, Exit::InPart, "in-doubt"),
+        (ErrorCode::Overloaded, Exit::Failed, "overloaded"),
+        (ErrorCode::StaleEpoch, Exit::Precondition, "stale-epoch"),
+        (ErrorCode::Internal, Exit::Failed, "internal"),
+    ];
+    for (code, exit, word) in codes {
+        let answer = || Ok(Response::Failed(Failure::new(code, "it failed", "try this")));
+        let said = floe("floe status", &Canned::of([answer()]));
+        assert_eq!((said.exit, said.out.as_str()), (exit, ""));
+        assert_eq!(said.err, "floe: it failed\nhint: try this\n");
+        let said = floe("floe status --format json", &Canned::of([answer()]));
+        assert_eq!((said.exit, said.out.as_str()), (exit, ""));
+        assert_eq!(
+            said.err,
+            format!("{{\"error\":{{\"code\":\"{word}\",\"message\":\"it failed\",\"hint\":\"try this\"}}}}\n")
+        );
+    }
+    let failing = Failing::unreachable("nobody could be reached: a:1: connection refused");
+    let said = floe("floe status", &Canned::of([Err(failing)]));
+    assert_eq!(said.exit, Exit::Unreachable);
+    let mut failure = Failure::new(ErrorCode::NotMaster, "r2 is a replica", "");
+    failure.master = Some(("r1".parse().unwrap(), "127.0.0.1:7401".parse().unwrap()));
+    let said = floe("floe status", &Canned::of([Ok(Response::Failed(failure))]));
+    assert_eq!(
+        said.err,
+        "floe: r2 is a replica\nhint: the master is r1: --peer 127.0.0.1:7401\n"
+    );
+    let said = floe("floe status", &Canned::of([Ok(Response::Nodes(vec![]))]));
+    assert_eq!(said.exit, Exit::Failed, "an answer to another question is no answer");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_in_either_style() {
+    for line in [
+        "floe",
+        "floe nonsense",
+        "floe server start",
+        "floe status --peer nowhere",
+        "floe status --timeout 1h",
+    ] {
+        let said = floe(line, &Canned::default());
+        assert_eq!((said.exit, said.out.as_str()), (Exit::Usage, ""), "{line}");
+        assert!(!said.err.is_empty(), "{line}");
+    }
+    let said = floe("floe nonsense --format json", &Canned::default());
+    let value: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!((said.exit, &value["error"]["code"]), (Exit::Usage, &"usage".into()));
+    for line in [
+        "floe --help",
+        "floe --version",
+        "floe app apply --help",
+        "floe help server logs",
+    ] {
+        let said = floe(line, &Canned::default());
+        assert_eq!((said.exit, said.err.as_str()), (Exit::Done, ""), "{line}");
+        assert!(!said.out.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn configuration_faults_end_with_78_and_are_all_told() {
+    let (_folder, file) = file_of("gird = 1\n[registry]\nrole = 3\n", "r.toml");
+    for line in [
+        format!("floe config check {file}"),
+        format!("floe registry run --config {file}"),
+    ] {
+        let said = floe(&line, &Canned::default());
+        assert_eq!(said.exit, Exit::Configuration, "{line}");
+        assert!(
+            said.err.starts_with("floe: the configuration has 6 faults\n"),
+            "{}",
+            said.err
+        );
+        assert!(
+            said.err
+                .contains(&format!("\n{file}:1:1: gird: no such key; nearest: grid\n")),
+            "{}",
+            said.err
+        );
+    }
+    let good = "grid = \"g\"\n[peer]\nname = \"n1\"\nlisten = \"127.0.0.1:0\"\ndata = \"d\"\n[node]\n";
+    let (_folder, file) = file_of(good, "n.toml");
+    let said = floe(&format!("floe config check {file}"), &Canned::default());
+    assert_eq!(
+        (said.exit, said.out.as_str()),
+        (Exit::Done, "node n1 of grid g: no faults\n"),
+        "{}",
+        said.err
+    );
+    let said = floe(&format!("floe config show {file}"), &Canned::default());
+    let line = said.out.lines().find(|line| line.starts_with("grid")).unwrap();
+    assert_eq!(
+        line.split_whitespace().collect::<Vec<_>>(),
+        ["grid", "\"g\"", &format!("{file}:1:8")]
+    );
+    let said = floe(&format!("floe registry run --config {file}"), &Canned::default());
+    assert_eq!(
+        said.exit,
+        Exit::Configuration,
+        "a node's configuration runs no registry"
+    );
+}
+
+#[test]
+fn a_watch_goes_on_through_an_outage_and_ends_with_its_reader() {
+    let happened = || Ok(Response::Happened(Box::new(happening())));
+    let answers = [
+        happened(),
+        Err(Failing::timed_out("no answer came")),
+        happened(),
+        Err(Failing::internal("broken")),
+    ];
+    let said = floe("floe watch", &Canned::of(answers));
+    let line = "2023-11-14T22:13:20Z registry r2 leading, 5.94, promoted\n";
+    assert_eq!((said.exit, said.out), (Exit::Failed, format!("{line}{line}")));
+    assert_eq!(said.err, "floe: no answer came; trying again\nfloe: broken\n");
+    let answers = [happened(), Err(Failing::internal("broken"))];
+    let said = floe("floe watch --format json", &Canned::of(answers));
+    assert_eq!(serde_json::from_str::<Happening>(&said.out).unwrap(), happening());
+    let said = floe("floe watch", &Canned::of([Err(Failing::unreachable("nobody"))]));
+    assert_eq!(said.exit, Exit::Unreachable, "nobody in reach at the start");
+}
+
+/// Takes one line, then nobody reads any more.
+struct Head(bool);
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if std::mem::replace(&mut self.0, true) {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let happened = || Ok(Response::Happened(Box::new(happening())));
+    for (line, answers) in [
+        ("floe watch", vec![happened(), happened()]),
+        ("floe status", vec![Ok(Response::Status(Box::new(status())))]),
+        ("floe completions bash", vec![]),
+    ] {
+        for already_gone in [false, true] {
+            let canned = Canned::of(answers.clone());
+            let (mut head, mut err) = (Head(already_gone), Vec::new());
+            let mut output = Output::new(&mut head, &mut err, false);
+            let mut connect = |_: &super::args::Global| Ok(Box::new(canned.clone()) as Box<dyn Ask>);
+            let arguments = line.split_whitespace().map(OsString::from).collect();
+            assert_eq!(run(arguments, &mut output, &mut connect), Exit::Done, "{line}");
+            assert!(err.is_empty(), "{line}: {}", String::from_utf8_lossy(&err));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The columns that people see of each report. Programs get the reports whole.
+
+use super::output::Row;
+use crate::io::config::Shown;
+use crate::pure::protocol::report::{ApplicationReport, FollowerRow, NodeRow, PeerRow, RegistryRow, ServerReport};
+
+impl Row for RegistryRow {
+    const HEAD: &'static [&'static str] = &["REGISTRY", "ROLE", "STANDING", "VERSION", "BEHIND", "ADDRESS", "REASON"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            or_dash(&self.role),
+            self.standing.clone(),
+            or_dash(&self.version),
+            self.behind.to_string(),
+            self.address.clone(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+impl Row for NodeRow {
+    const HEAD: &'static [&'static str] = &[
+        "NODE", "STATE", "ADDRESS", "OBEYS", "APPLIED", "ACTIVE", "SERVERS", "LOAD",
+    ];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.state.clone(),
+            self.address.clone(),
+            self.obeys_epoch.to_string(),
+            or_dash(&self.applied),
+            self.servers_active.to_string(),
+            self.servers_total.to_string(),
+            self.load.to_string(),
+        ]
+    }
+}
+
+impl Row for PeerRow {
+    const HEAD: &'static [&'static str] = &["PEER", "KIND", "STATE", "ADDRESS", "HTTP", "VERSION"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.kind.to_string(),
+            self.state.clone(),
+            self.address.clone(),
+            or_dash(&self.http),
+            or_dash(&self.version),
+        ]
+    }
+}
+
+impl Row for FollowerRow {
+    const HEAD: &'static [&'static str] = &["FOLLOWER", "VERSION", "BEHIND"];
+    fn cells(&self) -> Vec<String> {
+        vec![self.name.clone(), or_dash(&self.version), self.behind.to_string()]
+    }
+}
+
+impl Row for ApplicationReport {
+    const HEAD: &'static [&'static str] = &["APPLICATION", "REVISION", "SERVERS", "VERSION", "TIME", "BY"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.revision.to_string(),
+            self.servers.to_string(),
+            self.version.clone(),
+            self.time.to_string(),
+            self.actor.clone(),
+        ]
+    }
+}
+
+impl Row for ServerReport {
+    const HEAD: &'static [&'static str] = &["SERVER", "APPLICATION", "NODE", "STATE", "PID", "RESTARTS", "REASON"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.application.to_string(),
+            self.node.to_string(),
+            state_of(self),
+            self.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            self.restarts.to_string(),
+            reason_of(self),
+        ]
+    }
+}
+
+impl Row for Shown {
+    const HEAD: &'static [&'static str] = &["KEY", "VALUE", "ORIGIN"];
+    fn cells(&self) -> Vec<String> {
+        vec![self.key.to_owned(), or_dash(&self.value), self.origin.clone()]
+    }
+}
+
+/// `inactive`, or `inactive, disabled`.
+pub(super) fn state_of(server: &ServerReport) -> String {
+    let disabled = if server.enabled { "" } else { ", disabled" };
+    format!("{}{disabled}", server.state)
+}
+
+/// Why, and when the next start is tried.
+pub(super) fn reason_of(server: &ServerReport) -> String {
+    match server.next_try {
+        Some(time) if server.reason.is_empty() => format!("next try {time}"),
+        Some(time) => format!("{}; next try {time}", server.reason),
+        None => server.reason.clone(),
+    }
+}
+
+pub(super) fn or_dash(text: &str) -> String {
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
+}

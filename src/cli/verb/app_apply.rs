@@ -1,0 +1,86 @@
+//! `floe app apply FILE`: deploys an application.
+
+use crate::cli::application_file;
+use crate::cli::plan;
+use crate::cli::{Ask, Exit, Failing, Output};
+use crate::io::clock;
+use crate::pure::base::RequestId;
+use crate::pure::protocol::report::AppliedReport;
+use crate::pure::protocol::{Request, Response};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  floe app apply shop.toml
+  floe app apply shop.toml --if-revision 3
+  floe app apply - --format json";
+
+/// Deploy an application, new or changed
+///
+/// Returns when the update is on as many disks as the master's configuration asks for. Exits with 5 when the
+/// application is not at the revision named, with 8 when the outcome is in doubt: then run it again with the --request
+/// that the message names, which is applied once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The application, TOML or JSON; - for standard input
+    file: PathBuf,
+    /// Only if the application is at this revision now; 0: only if it does not exist
+    #[arg(long, value_name = "NUMBER")]
+    if_revision: Option<u64>,
+    /// The id of an earlier try whose outcome is in doubt
+    #[arg(long, value_name = "ID")]
+    request: Option<RequestId>,
+}
+
+pub(super) fn run(
+    args: &Args,
+    open: &mut dyn FnMut() -> Result<Box<dyn Ask>, Failing>,
+    output: &mut Output<'_>,
+) -> Result<Exit, Failing> {
+    let application = application_file::read(&args.file)?;
+    application_file::check(&application, &args.file)?;
+    let id = args.request.unwrap_or_else(new_request);
+    let request = Request::Apply {
+        application,
+        if_revision: args.if_revision,
+        request: id,
+    };
+    let response = open()?.get(request).map_err(|failing| retry_hint(failing, id))?;
+    let Response::Applied(report) = response else {
+        return Err(Failing::other_answer());
+    };
+    output.value(&*report, |report| text_of("applied", report))?;
+    Ok(Exit::Done)
+}
+
+/// A fresh id for one update.
+pub(super) fn new_request() -> RequestId {
+    RequestId::from_bits(clock::dice())
+}
+
+/// An update without an answer may have been stored: only the same id makes a second try safe.
+pub(super) fn retry_hint(mut failing: Failing, id: RequestId) -> Failing {
+    if matches!(failing.exit, Exit::InPart | Exit::TimedOut) {
+        let before = if failing.hint.is_empty() { "" } else { "; " };
+        failing.hint = format!(
+            "{}{before}run it again with --request {id}: it is applied once",
+            failing.hint
+        );
+    }
+    failing
+}
+
+/// What an update did, for people.
+pub(super) fn text_of(done: &str, report: &AppliedReport) -> String {
+    let registries = if report.copies == 1 { "registry" } else { "registries" };
+    let mut text = format!(
+        "{done} {}: revision {}, version {}, on {} {registries}\n",
+        report.application, report.revision, report.version, report.copies
+    );
+    if !report.behind.is_empty() {
+        text.push_str(&format!("behind: {}\n", report.behind.join(", ")));
+    }
+    text.push_str(&plan::text_of(&report.plan, false));
+    text
+}

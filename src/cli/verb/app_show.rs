@@ -1,0 +1,31 @@
+//! `floe app show NAME`: an application as it was written.
+
+use crate::cli::{Ask, Exit, Failing, Output};
+use crate::pure::base::ApplicationName;
+use crate::pure::protocol::{Request, Response};
+
+const EXAMPLES: &str = "\
+Examples:
+  floe app show shop
+  floe app show shop --format json";
+
+/// Show an application as it was written, as TOML that can be applied again
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The application
+    name: ApplicationName,
+}
+
+pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
+    let request = Request::Application {
+        name: args.name.clone(),
+    };
+    let Response::Application(application) = link.get(request)? else {
+        return Err(Failing::other_answer());
+    };
+    let text = toml::to_string(&*application)
+        .map_err(|error| Failing::internal(format!("failed to write the application as TOML: {error}")))?;
+    output.value(&*application, |_| text)?;
+    Ok(Exit::Done)
+}

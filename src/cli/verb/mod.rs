@@ -1,0 +1,62 @@
+//! One verb a file: its flags, the request that it makes, and what it prints of the answer.
+
+pub(super) mod app_apply;
+pub(super) mod app_diff;
+pub(super) mod app_list;
+pub(super) mod app_remove;
+pub(super) mod app_show;
+pub(super) mod app_validate;
+pub(super) mod completions;
+pub(super) mod config_check;
+pub(super) mod config_show;
+pub(super) mod dev;
+pub(super) mod node_list;
+pub(super) mod node_run;
+pub(super) mod peer_list;
+pub(super) mod registry_list;
+pub(super) mod registry_run;
+pub(super) mod registry_show;
+pub(super) mod resolve;
+pub(super) mod server_command;
+pub(super) mod server_list;
+pub(super) mod server_logs;
+pub(super) mod server_show;
+pub(super) mod status;
+pub(super) mod watch;
+
+use super::args::{App, Arguments, Config, Node, Noun, Peer, Registry, Server};
+use super::{Connect, Exit, Failing, Output};
+
+/// Runs the verb that was written. Only verbs that ask the grid connect.
+pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Connect<'_>) -> Result<Exit, Failing> {
+    let mut open = || connect(&arguments.global);
+    match &arguments.noun {
+        Noun::Status(args) => status::run(args, &mut *open()?, output),
+        Noun::Resolve(args) => resolve::run(args, &mut *open()?, output),
+        Noun::Watch(args) => watch::run(args, &mut *open()?, output),
+        Noun::App(App::Apply(args)) => app_apply::run(args, &mut open, output),
+        Noun::App(App::Diff(args)) => app_diff::run(args, &mut open, output),
+        Noun::App(App::Validate(args)) => app_validate::run(args, output),
+        Noun::App(App::List(args)) => app_list::run(args, &mut *open()?, output),
+        Noun::App(App::Show(args)) => app_show::run(args, &mut *open()?, output),
+        Noun::App(App::Remove(args)) => app_remove::run(args, &mut *open()?, output),
+        Noun::Server(Server::List(args)) => server_list::run(args, &mut *open()?, output),
+        Noun::Server(Server::Show(args)) => server_show::run(args, &mut *open()?, output),
+        Noun::Server(Server::Start(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
+        Noun::Server(Server::Stop(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
+        Noun::Server(Server::Restart(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
+        Noun::Server(Server::Enable(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
+        Noun::Server(Server::Disable(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
+        Noun::Server(Server::Logs(args)) => server_logs::run(args, &mut *open()?, output),
+        Noun::Registry(Registry::Run(args)) => registry_run::run(args),
+        Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),
+        Noun::Registry(Registry::Show(args)) => registry_show::run(args, &mut *open()?, output),
+        Noun::Node(Node::Run(args)) => node_run::run(args),
+        Noun::Node(Node::List(args)) => node_list::run(args, &mut *open()?, output),
+        Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),
+        Noun::Config(Config::Check(args)) => config_check::run(args, output),
+        Noun::Config(Config::Show(args)) => config_show::run(args, output),
+        Noun::Dev(args) => dev::run(args),
+        Noun::Completions(args) => completions::run(args, output),
+    }
+}

@@ -1,0 +1,40 @@
+//! `floe node run`: the node daemon.
+
+use super::registry_run::begin_log;
+use crate::cli::{Exit, Failing};
+use crate::io::config::{self, Config, Overrides};
+use crate::pure::membership::PeerKind;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  floe node run --config /etc/floe/node.toml
+
+A configuration that is not good ends it with 78 before any port opens; floe config check tells the same.";
+
+/// Run a node until it is told to stop
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", env = "FLOE_CONFIG", hide_env_values = true)]
+    config: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
+    let overrides = Overrides {
+        kind: Some(PeerKind::Node),
+        ..Overrides::default()
+    };
+    let config = config::load(&args.config, &overrides)?;
+    begin_log(&config)?;
+    start(config)
+}
+
+/// Runs the node's loop until it is told to stop.
+fn start(config: Config) -> Result<Exit, Failing> {
+    Err(Failing::internal(format!(
+        "this build has no node daemon to run {}",
+        config.peer.name
+    )))
+}

@@ -1,0 +1,58 @@
+//! `floe registry run`: the registry daemon.
+
+use crate::cli::{Exit, Failing};
+use crate::io::config::{self, Config, Flag, Overrides};
+use crate::io::telemetry::logging;
+use crate::pure::membership::{PeerKind, Role};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  floe registry run --config /etc/floe/registry.toml
+  floe registry run --config r2.toml --role replica
+
+A configuration that is not good ends it with 78 before any port opens; floe config check tells the same.";
+
+/// Run a registry until it is told to stop
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", env = "FLOE_CONFIG", hide_env_values = true)]
+    config: PathBuf,
+    /// master or replica, instead of what the configuration says
+    #[arg(long, value_name = "ROLE", value_parser = [Role::Master.as_str(), Role::Replica.as_str()])]
+    role: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
+    let flags = args.role.iter().map(|role| Flag {
+        flag: "--role".to_owned(),
+        path: "registry.role",
+        value: role.clone(),
+    });
+    let overrides = Overrides {
+        flags: flags.collect(),
+        kind: Some(PeerKind::Registry),
+    };
+    let config = config::load(&args.config, &overrides)?;
+    begin_log(&config)?;
+    start(config)
+}
+
+/// Sets up the log and says in it what is allowed but should be known.
+pub(super) fn begin_log(config: &Config) -> Result<(), Failing> {
+    logging::init(&config.log).map_err(|error| Failing::internal(logging::Chain(&error).to_string()))?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
+/// Runs the registry's loop until it is told to stop.
+fn start(config: Config) -> Result<Exit, Failing> {
+    Err(Failing::internal(format!(
+        "this build has no registry daemon to run {}",
+        config.peer.name
+    )))
+}
