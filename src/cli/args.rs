@@ -2,7 +2,7 @@
 
 use super::output::Style;
 use super::verb::{
-    app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, dev,
+    app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, dev, dev_web,
     node_list, node_run, peer_list, registry_list, registry_run, registry_show, resolve, server_command, server_list,
     server_logs, server_show, status, watch,
 };
@@ -89,6 +89,7 @@ pub(super) enum Noun {
     #[command(subcommand)]
     Config(Config),
     Dev(dev::Args),
+    DevWeb(dev_web::Args),
     Completions(completions::Args),
 }
 

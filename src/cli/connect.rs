@@ -4,14 +4,70 @@ use super::actor::actor;
 use super::args::Global;
 use super::ask::Ask;
 use super::failing::Failing;
+use crate::client::{Client, Error, Options, Watch};
+use crate::pure::base::Address;
+use crate::pure::protocol::report::Happening;
+use crate::pure::protocol::{Request, Response};
+use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// A client of the peers that `--peer` or `FLOE_PEERS` name.
 pub(super) fn connect(global: &Global) -> Result<Box<dyn Ask>, Failing> {
-    let peers: Vec<String> = global.peers.iter().map(ToString::to_string).collect();
-    Err(Failing::internal(format!(
-        "this build has no client: {} cannot ask {} within {:?}",
-        actor(),
-        peers.join(", "),
-        global.timeout
-    )))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failing::internal(format!("failed to start the runtime: {error}")))?;
+    let way = Way { runtime, client: None, watch: None, locator: global.peers().to_vec(), timeout: global.timeout() };
+    Ok(Box::new(way))
+}
+
+/// The client library behind the verbs' small interface.
+struct Way {
+    client: Option<Client>,
+    watch: Option<Watch>,
+    locator: Vec<Address>,
+    timeout: Duration,
+    /// Last, so that it outlives what runs on it.
+    runtime: Runtime,
+}
+
+impl Way {
+    fn open(&self, locator: Vec<Address>) -> Client {
+        let _guard = self.runtime.enter();
+        Client::new(locator, Options { timeout: self.timeout, ..Options::new(actor()) })
+    }
+    fn call(&self, client: &Client, request: Request) -> Result<Response, Failing> {
+        match self.runtime.block_on(client.call(request)) {
+            Ok(response) => Ok(response),
+            Err(error) => Err(failing(&error)),
+        }
+    }
+}
+
+impl Ask for Way {
+    fn ask(&mut self, request: Request) -> Result<Response, Failing> {
+        let client = self.client.take().unwrap_or_else(|| self.open(self.locator.clone()));
+        let answer = self.call(&client, request);
+        self.client = Some(client);
+        answer
+    }
+    fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
+        let client = self.open(vec![address.clone()]);
+        self.call(&client, request)
+    }
+    fn happening(&mut self) -> Result<Happening, Failing> {
+        let mut watch = self.watch.take().unwrap_or_else(|| {
+            let _guard = self.runtime.enter();
+            self.open(self.locator.clone()).watch()
+        });
+        let next = self.runtime.block_on(watch.next());
+        self.watch = Some(watch);
+        next.map_err(|error| failing(&error))
+    }
+}
+
+fn failing(error: &Error) -> Failing {
+    match error {
+        Error::Failed(failure) => failure.clone().into(),
+        Error::NobodyReachable { .. } => Failing::unreachable(error.to_string()),
+        Error::TimedOut { .. } => Failing::timed_out(error.to_string()),
+    }
 }

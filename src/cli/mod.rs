@@ -8,6 +8,8 @@ mod application_file;
 mod args;
 mod ask;
 mod connect;
+mod daemon;
+pub mod dev;
 mod exit;
 mod failing;
 mod output;

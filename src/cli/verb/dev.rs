@@ -1,6 +1,7 @@
 //! `floe dev`: a whole grid in one command.
 
-use crate::cli::{Exit, Failing};
+use crate::cli::dev::{self, Wish};
+use crate::cli::{Exit, Failing, Output};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -21,8 +22,18 @@ pub(in crate::cli) struct Args {
     folder: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
-    Err(Failing::internal(format!(
-        "this build cannot run a grid by itself: {args:?}"
-    )))
+pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failing::internal(format!("failed to start the runtime: {error}")))?;
+    let wish = Wish { story: args.story, folder: args.folder.clone() };
+    let mut printed = Ok(());
+    let mut say = |line: &str| {
+        let text = if line.is_empty() { "\n" } else { line };
+        if printed.is_ok() {
+            printed = output.text(text);
+        }
+    };
+    let ran = runtime.block_on(dev::run(wish, &mut say));
+    printed?;
+    ran.map(|()| Exit::Done).map_err(|error| Failing::new(Exit::Failed, "dev", error.to_string(), ""))
 }

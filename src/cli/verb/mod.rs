@@ -10,6 +10,7 @@ pub(super) mod completions;
 pub(super) mod config_check;
 pub(super) mod config_show;
 pub(super) mod dev;
+pub(super) mod dev_web;
 pub(super) mod node_list;
 pub(super) mod node_run;
 pub(super) mod peer_list;
@@ -56,7 +57,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),
         Noun::Config(Config::Check(args)) => config_check::run(args, output),
         Noun::Config(Config::Show(args)) => config_show::run(args, output),
-        Noun::Dev(args) => dev::run(args),
+        Noun::Dev(args) => dev::run(args, output),
+        Noun::DevWeb(args) => dev_web::run(args),
         Noun::Completions(args) => completions::run(args, output),
     }
 }

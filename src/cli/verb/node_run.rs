@@ -1,7 +1,7 @@
 //! `floe node run`: the node daemon.
 
 use super::registry_run::begin_log;
-use crate::cli::{Exit, Failing};
+use crate::cli::{Exit, Failing, daemon};
 use crate::io::config::{self, Config, Overrides};
 use crate::pure::membership::PeerKind;
 use std::path::PathBuf;
@@ -19,6 +19,9 @@ pub(in crate::cli) struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE", env = "FLOE_CONFIG", hide_env_values = true)]
     config: PathBuf,
+    /// End when the process that started this one ends
+    #[arg(long, hide = true)]
+    with_parent: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
@@ -28,6 +31,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
     };
     let config = config::load(&args.config, &overrides)?;
     begin_log(&config)?;
+    if args.with_parent {
+        daemon::end_with_parent()?;
+    }
     start(config)
 }
 

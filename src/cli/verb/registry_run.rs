@@ -1,6 +1,7 @@
 //! `floe registry run`: the registry daemon.
 
-use crate::cli::{Exit, Failing};
+use crate::app::registry::{self, Wishes};
+use crate::cli::{Exit, Failing, daemon};
 use crate::io::config::{self, Config, Flag, Overrides};
 use crate::io::telemetry::logging;
 use crate::pure::membership::{PeerKind, Role};
@@ -23,6 +24,18 @@ pub(in crate::cli) struct Args {
     /// master or replica, instead of what the configuration says
     #[arg(long, value_name = "ROLE", value_parser = [Role::Master.as_str(), Role::Replica.as_str()])]
     role: Option<String>,
+    /// Lead from now on, whatever the role was before; asks every peer first, and refuses if that would lose anything
+    #[arg(long)]
+    promote: bool,
+    /// Lead although a registry that does not answer held more when it was last heard
+    #[arg(long)]
+    accept_loss: bool,
+    /// Lead although a registry that answers holds more; its data stays untouched there
+    #[arg(long)]
+    force: bool,
+    /// End when the process that started this one ends
+    #[arg(long, hide = true)]
+    with_parent: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
@@ -37,7 +50,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
     };
     let config = config::load(&args.config, &overrides)?;
     begin_log(&config)?;
-    start(config)
+    if args.with_parent {
+        daemon::end_with_parent()?;
+    }
+    let wishes = Wishes { promote: args.promote, accept_loss: args.accept_loss, force: args.force };
+    daemon::run(registry::run(config, wishes))
 }
 
 /// Sets up the log and says in it what is allowed but should be known.
@@ -47,12 +64,4 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failing> {
         tracing::warn!("{warning}");
     }
     Ok(())
-}
-
-/// Runs the registry's loop until it is told to stop.
-fn start(config: Config) -> Result<Exit, Failing> {
-    Err(Failing::internal(format!(
-        "this build has no registry daemon to run {}",
-        config.peer.name
-    )))
 }
