@@ -6,7 +6,7 @@ use crate::pure::model::Application;
 use std::io::Read;
 use std::path::Path;
 
-/// Reads and parses `path`; `-` is standard input.
+/// Reads, parses and checks `path`, as far as that goes without a registry; `-` is standard input.
 ///
 /// # Errors
 /// A file that cannot be read, is too large or is no application; every fault with its place.
@@ -20,15 +20,13 @@ pub(super) fn read(path: &Path) -> Result<Application, Failing> {
         text_of(file, &name)?
     };
     let json = path.extension().is_some_and(|ending| ending == "json") || text.trim_start().starts_with('{');
-    parse(&text, &name, json).map_err(|faults| refused(&name, &faults))
-}
-
-/// Everything that can be checked without a registry.
-///
-/// # Errors
-/// Every fault with its place.
-pub(super) fn check(_application: &Application, _path: &Path) -> Result<(), Failing> {
-    Ok(())
+    let application = parse(&text, &name, json).map_err(|faults| refused(&name, &faults))?;
+    let faults = faults_of(&application);
+    if faults.is_empty() {
+        Ok(application)
+    } else {
+        Err(refused(&name, &faults))
+    }
 }
 
 fn text_of(source: impl Read, name: &str) -> Result<String, Failing> {
@@ -49,6 +47,11 @@ fn parse(text: &str, name: &str, json: bool) -> Result<Application, Vec<String>>
     } else {
         toml::from_str(text).map_err(|error| vec![format!("{name}: {}", error.message())])
     }
+}
+
+/// What is wrong with an application by itself.
+fn faults_of(_application: &Application) -> Vec<String> {
+    Vec::new()
 }
 
 fn refused(name: &str, faults: &[String]) -> Failing {

@@ -18,9 +18,10 @@ Examples:
   floe status
   floe resolve web
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 differences, 4 not found, 5 precondition failed, 6 nobody reachable,
-7 not allowed, 8 done in part, 9 timed out; daemons also 73 data cannot be created, 75 data folder in use,
-77 permission, 78 configuration.";
+Exit codes:
+  0 done   1 failed   2 wrong usage   3 differences, with --exit-code   4 not found   5 precondition failed
+  6 nobody reachable   7 not allowed   8 done in part   9 timed out
+  daemons also: 73 data cannot be created   75 data folder in use   77 permission   78 configuration";
 
 /// Runs and finds servers on a fleet of machines
 #[derive(Debug, Parser)]
@@ -34,6 +35,7 @@ pub(super) struct Arguments {
 
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Global {
     /// Any peer of the grid; repeat it for more, or separate them by commas
     #[arg(

@@ -1,200 +1,16 @@
 //! Whole outputs of commands, with answers put in place of the grid: what people see, what programs get, how it ends.
 
-use super::{Ask, Exit, Failing, Output, run};
-use crate::pure::base::{Address, WallTime};
-use crate::pure::membership::PeerKind;
-use crate::pure::model::{Application, Plan};
-use crate::pure::protocol::report::{
-    ApplicationReport, AppliedReport, FollowerRow, Happening, Load, LogReport, MasterReport, NodeRow, PeerRow,
-    RegistryReport, RegistryRow, Resolved, ResolvedKind, ServerReport, ServerState, StatusReport,
+use super::canned::{
+    Canned, SHOP, application_row, applied, failing_server, file_of, floe, happening, peer, prints, registry, resolved,
+    server, status,
 };
+use super::{Ask, Exit, Failing, Output, run};
+use crate::pure::model::Application;
+use crate::pure::protocol::report::{Happening, LogReport, StatusReport};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
-use std::rc::Rc;
-
-/// Answers in order; what was asked is kept.
-#[derive(Clone, Default)]
-struct Canned {
-    answers: Rc<RefCell<VecDeque<Result<Response, Failing>>>>,
-    asked: Rc<RefCell<Vec<(Option<Address>, Request)>>>,
-}
-impl Canned {
-    fn of(answers: impl IntoIterator<Item = Result<Response, Failing>>) -> Self {
-        Self {
-            answers: Rc::new(RefCell::new(answers.into_iter().collect())),
-            ..Self::default()
-        }
-    }
-    fn next(&self) -> Result<Response, Failing> {
-        self.answers
-            .borrow_mut()
-            .pop_front()
-            .expect("no more answers than asked for")
-    }
-    fn asked(&self) -> Vec<Request> {
-        self.asked.borrow().iter().map(|(_, request)| request.clone()).collect()
-    }
-}
-impl Ask for Canned {
-    fn ask(&mut self, request: Request) -> Result<Response, Failing> {
-        self.asked.borrow_mut().push((None, request));
-        self.next()
-    }
-    fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
-        self.asked.borrow_mut().push((Some(address.clone()), request));
-        self.next()
-    }
-    fn happening(&mut self) -> Result<Happening, Failing> {
-        match self.next()? {
-            Response::Happened(happening) => Ok(*happening),
-            other => panic!("{other:?} is no happening"),
-        }
-    }
-}
-
-struct Said {
-    exit: Exit,
-    out: String,
-    err: String,
-}
-
-fn floe(line: &str, canned: &Canned) -> Said {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-    let mut output = Output::new(&mut out, &mut err, false);
-    let mut connect = |_: &super::args::Global| Ok(Box::new(canned.clone()) as Box<dyn Ask>);
-    let exit = run(arguments, &mut output, &mut connect);
-    Said {
-        exit,
-        out: String::from_utf8(out).unwrap(),
-        err: String::from_utf8(err).unwrap(),
-    }
-}
-
-#[track_caller]
-fn prints(line: &str, answer: Response, expected: &str) {
-    let said = floe(line, &Canned::of([Ok(answer)]));
-    assert_eq!((said.exit, said.err.as_str()), (Exit::Done, ""), "{line}");
-    assert_eq!(said.out, expected.trim_start_matches('\n'), "{line}");
-}
-
-fn texts(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
-}
-
-fn status() -> StatusReport {
-    let registry = |name: &str, role: &str, standing: &str, behind, port: u16, reason: &str| RegistryRow {
-        name: name.into(),
-        role: role.into(),
-        standing: standing.into(),
-        version: if standing == "unreachable" {
-            String::new()
-        } else {
-            format!("4.{}", 93 - behind)
-        },
-        behind,
-        address: format!("127.0.0.1:{port}"),
-        reason: reason.into(),
-    };
-    StatusReport {
-        grid: "shop".into(),
-        answered_by: "r2".into(),
-        master: Some(MasterReport {
-            name: "r1".into(),
-            epoch: 4,
-            version: "4.93".into(),
-            standing: "leading".into(),
-        }),
-        registries: vec![
-            registry("r1", "master", "leading", 0, 7401, ""),
-            registry("r2", "replica", "following", 2, 7402, ""),
-            registry("r3", "", "unreachable", 0, 7403, "connection refused"),
-        ],
-        nodes: vec![NodeRow {
-            name: "n1".into(),
-            state: "up".into(),
-            address: "127.0.0.1:7501".into(),
-            obeys_epoch: 4,
-            applied: "4.93".into(),
-            servers_active: 3,
-            servers_total: 4,
-            load: Load(42),
-        }],
-        warnings: vec!["r3 was not heard for 12 s: look at its log".into()],
-    }
-}
-
-fn server(id: &str) -> ServerReport {
-    ServerReport {
-        id: id.parse().unwrap(),
-        application: "shop".parse().unwrap(),
-        node: "n1".parse().unwrap(),
-        state: ServerState::Active,
-        enabled: true,
-        pid: Some(4711),
-        restarts: 0,
-        reason: String::new(),
-        endpoints: BTreeMap::from([("web-1.http".into(), "http://127.0.0.1:40001".into())]),
-        next_try: None,
-    }
-}
-
-fn failing_server(id: &str) -> ServerReport {
-    ServerReport {
-        state: ServerState::BackingOff,
-        enabled: false,
-        pid: None,
-        restarts: 7,
-        reason: "ended with code 1".into(),
-        endpoints: BTreeMap::new(),
-        next_try: Some(WallTime(1_700_000_000_000)),
-        ..server(id)
-    }
-}
-
-fn applied() -> AppliedReport {
-    AppliedReport {
-        application: "shop".into(),
-        revision: 3,
-        version: "4.94".into(),
-        copies: 2,
-        behind: texts(&["r3"]),
-        plan: Plan {
-            added: vec!["web-2".parse().unwrap()],
-            removed: vec!["web-9".parse().unwrap()],
-            restarted: vec!["web-1".parse().unwrap()],
-            changed: vec![],
-            unchanged: vec!["gpu-0".parse().unwrap()],
-            details: texts(&["web-1: run changed"]),
-        },
-    }
-}
-
-fn happening() -> Happening {
-    Happening {
-        time: WallTime(1_700_000_000_000),
-        subject: "registry".into(),
-        name: "r2".into(),
-        state: "leading".into(),
-        reason: "promoted".into(),
-        version: Some("5.94".into()),
-    }
-}
-
-const SHOP: &str = "application = \"shop\"\n[[node.n1.server]]\nid = \"web-1\"\nrun = [\"/bin/web\"]\n";
-
-/// A file that holds `text`, kept as long as the folder.
-fn file_of(text: &str, name: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    let path = path.display().to_string();
-    (folder, path)
-}
 
 #[test]
 fn status_is_one_page() {
@@ -271,55 +87,6 @@ shop         3         4        4.93     2023-11-14T22:13:20Z  ada@desk
         Response::Nodes(vec![]),
         "NODE  STATE  ADDRESS  OBEYS  APPLIED  ACTIVE  SERVERS  LOAD\n",
     );
-}
-
-fn peer() -> PeerRow {
-    PeerRow {
-        name: "r1".into(),
-        kind: PeerKind::Registry,
-        state: "alive".into(),
-        address: "127.0.0.1:7401".into(),
-        http: String::new(),
-        version: "4.93".into(),
-    }
-}
-fn application_row() -> ApplicationReport {
-    ApplicationReport {
-        name: "shop".into(),
-        revision: 3,
-        servers: 4,
-        version: "4.93".into(),
-        time: WallTime(1_700_000_000_000),
-        actor: "ada@desk".into(),
-    }
-}
-fn registry() -> RegistryReport {
-    RegistryReport {
-        name: "r1".into(),
-        role: "master".into(),
-        role_source: "file".into(),
-        standing: "leading".into(),
-        reason: String::new(),
-        epoch: 4,
-        version: "4.93".into(),
-        digest: "ab12".into(),
-        serial: 93,
-        log_first: 1,
-        database: "00ff".into(),
-        followers: vec![FollowerRow {
-            name: "r2".into(),
-            version: "4.91".into(),
-            behind: 2,
-        }],
-    }
-}
-fn resolved() -> Resolved {
-    Resolved {
-        id: "web".into(),
-        kind: ResolvedKind::Group,
-        endpoints: texts(&["http://127.0.0.1:40001", "http://127.0.0.1:40002"]),
-        version: "4.93".into(),
-    }
 }
 
 #[test]
@@ -640,7 +407,12 @@ fn wrong_usage_ends_with_2_in_either_style() {
     ] {
         let said = floe(line, &Canned::default());
         assert_eq!((said.exit, said.out.as_str()), (Exit::Usage, ""), "{line}");
-        assert!(!said.err.is_empty(), "{line}");
+        assert!(
+            said.err.contains("Usage: floe") || said.err.starts_with("error: "),
+            "{line}: {}",
+            said.err
+        );
+        assert!(!said.err.starts_with("floe: "), "{line}: {}", said.err);
     }
     let said = floe("floe nonsense --format json", &Canned::default());
     let value: serde_json::Value = serde_json::from_str(&said.err).unwrap();

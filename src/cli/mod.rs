@@ -83,6 +83,8 @@ fn wants_json(arguments: &[OsString]) -> bool {
 }
 
 #[cfg(test)]
+mod canned;
+#[cfg(test)]
 mod cli_test;
 #[cfg(test)]
 mod help_test;

@@ -133,8 +133,8 @@ impl<'a> Output<'a> {
                 };
                 json(&Wrapped { error }, false).unwrap_or_else(|error| error.message)
             }
-            // clap names the kind of the fault itself.
-            Style::Table if failing.code == "usage" && failing.message.starts_with("error:") => failing.message.clone(),
+            // It comes from clap, which has its own way of saying so.
+            Style::Table if failing.code == "usage" => failing.message.clone(),
             Style::Table => {
                 let mut text = format!("floe: {}", failing.message);
                 if !failing.hint.is_empty() {

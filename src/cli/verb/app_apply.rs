@@ -7,6 +7,7 @@ use crate::io::clock;
 use crate::pure::base::RequestId;
 use crate::pure::protocol::report::AppliedReport;
 use crate::pure::protocol::{Request, Response};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -39,7 +40,6 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
     let application = application_file::read(&args.file)?;
-    application_file::check(&application, &args.file)?;
     let id = args.request.unwrap_or_else(new_request);
     let request = Request::Apply {
         application,
@@ -79,7 +79,7 @@ pub(super) fn text_of(done: &str, report: &AppliedReport) -> String {
         report.application, report.revision, report.version, report.copies
     );
     if !report.behind.is_empty() {
-        text.push_str(&format!("behind: {}\n", report.behind.join(", ")));
+        writeln!(text, "behind: {}", report.behind.join(", ")).expect("writing to memory cannot fail");
     }
     text.push_str(&plan::text_of(&report.plan, false));
     text

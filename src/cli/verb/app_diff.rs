@@ -29,7 +29,6 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
     let application = application_file::read(&args.file)?;
-    application_file::check(&application, &args.file)?;
     let Response::Plan(plan) = open()?.get(Request::Plan { application })? else {
         return Err(Failing::other_answer());
     };

@@ -29,7 +29,6 @@ struct Valid {
 
 pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing> {
     let application = application_file::read(&args.file)?;
-    application_file::check(&application, &args.file)?;
     let valid = Valid {
         application: application.name.to_string(),
         nodes: application.nodes.len(),

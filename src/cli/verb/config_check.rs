@@ -40,11 +40,9 @@ pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing>
         warnings: config.warnings(),
     };
     output.value(&checked, |checked| {
-        let mut text = format!("{} {} of grid {}: no faults", checked.kind, checked.name, checked.grid);
-        for warning in &checked.warnings {
-            text.push_str(&format!("\nwarning: {warning}"));
-        }
-        text
+        let headline = format!("{} {} of grid {}: no faults", checked.kind, checked.name, checked.grid);
+        let warnings = checked.warnings.iter().map(|warning| format!("\nwarning: {warning}"));
+        std::iter::once(headline).chain(warnings).collect()
     })?;
     Ok(Exit::Done)
 }

@@ -1,15 +1,14 @@
 //! From values in shape to the typed configuration: names, addresses, and what does not go together.
 
+use super::checks;
 use super::fault::{Fault, Origin};
+use super::getters::Getters;
 use super::layers::Values;
-use super::schema::{self, Preset};
 use super::sections::{Config, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
 use super::shape::Shaped;
 use crate::pure::base::Address;
 use crate::pure::membership::{PeerKind, Role};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
+use std::path::PathBuf;
 
 /// Builds the configuration. `None` exactly when `faults` holds something afterwards.
 pub(super) fn build(
@@ -18,14 +17,14 @@ pub(super) fn build(
     wanted: Option<PeerKind>,
     faults: &mut Vec<Fault>,
 ) -> Option<Config> {
-    let mut builder = Builder { values, whole, faults };
-    let grid = builder.parse("grid");
-    let peer = builder.peer();
-    let http = builder.http();
-    let gossip = builder.gossip();
-    let kind = builder.kind(wanted, peer.as_ref().map(|peer| &peer.advertise));
-    let log = builder.log();
-    builder.check_exposure();
+    let mut getters = Getters { values, whole, faults };
+    let grid = getters.parse("grid");
+    let peer = getters.peer();
+    let http = getters.http();
+    let gossip = getters.gossip();
+    let kind = getters.kind(wanted, peer.as_ref().map(|peer| &peer.advertise));
+    let log = getters.log();
+    getters.check_exposure();
     faults.is_empty().then_some(())?;
     Some(Config {
         grid: grid?,
@@ -37,14 +36,7 @@ pub(super) fn build(
     })
 }
 
-struct Builder<'a> {
-    values: &'a Values,
-    /// The file as a whole: where a missing key would have stood.
-    whole: &'a Origin,
-    faults: &'a mut Vec<Fault>,
-}
-
-impl Builder<'_> {
+impl Getters<'_> {
     fn peer(&mut self) -> Option<Peer> {
         let name = self.parse("peer.name");
         let listen: Option<Address> = self.parse("peer.listen");
@@ -116,7 +108,7 @@ impl Builder<'_> {
 
     fn gossip(&mut self) -> Option<Gossip> {
         let key_file = self.text("gossip.key_file").map(PathBuf::from);
-        if let Some(reason) = key_file.as_deref().and_then(key_file_fault) {
+        if let Some(reason) = key_file.as_deref().and_then(checks::key_file) {
             let origin = self.origin("gossip.key_file");
             self.faults.push(Fault::new(origin, "gossip.key_file", reason));
         }
@@ -209,7 +201,7 @@ impl Builder<'_> {
 
     fn log(&mut self) -> Option<Log> {
         let level = self.text("log.level")?;
-        if let Some(reason) = level.split(',').find_map(level_fault) {
+        if let Some(reason) = level.split(',').find_map(checks::level) {
             let origin = self.origin("log.level");
             self.faults.push(Fault::new(origin, "log.level", reason));
             return None;
@@ -240,84 +232,4 @@ impl Builder<'_> {
             }
         }
     }
-
-    /// The value of a key. A missing one that is required is a fault; a bad one has its fault already.
-    fn get(&mut self, path: &'static str) -> Option<Shaped> {
-        if let Some((value, _)) = self.values.get(path) {
-            return value.clone();
-        }
-        if let Some(key) = schema::find(path).filter(|key| key.preset == Preset::Required) {
-            let message = format!("missing: {}", key.help);
-            self.faults.push(Fault::new(self.whole.clone(), path, message));
-        }
-        None
-    }
-    fn text(&mut self, path: &'static str) -> Option<String> {
-        match self.get(path)? {
-            Shaped::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-    fn count(&mut self, path: &'static str) -> Option<u64> {
-        match self.get(path)? {
-            Shaped::Count(number) => Some(number),
-            _ => None,
-        }
-    }
-    fn duration(&mut self, path: &'static str) -> Option<Duration> {
-        match self.get(path)? {
-            Shaped::Duration(span) => Some(span),
-            _ => None,
-        }
-    }
-    fn switch(&mut self, path: &'static str) -> Option<bool> {
-        match self.get(path)? {
-            Shaped::Switch(switch) => Some(switch),
-            _ => None,
-        }
-    }
-    fn parse<T: FromStr<Err: std::fmt::Display>>(&mut self, path: &'static str) -> Option<T> {
-        let text = self.text(path)?;
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let origin = self.origin(path);
-                self.faults.push(Fault::new(origin, path, error.to_string()));
-                None
-            }
-        }
-    }
-    fn origin(&self, path: &str) -> Origin {
-        self.values
-            .get(path)
-            .map_or_else(|| self.whole.clone(), |(_, origin)| origin.clone())
-    }
-}
-
-/// Why a key file is no good: absent, or open to people whom it does not concern.
-fn key_file_fault(path: &Path) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let shown = path.display();
-    match std::fs::metadata(path) {
-        Err(error) => Some(format!("failed to look at {shown}: {error}")),
-        Ok(metadata) if !metadata.is_file() => Some(format!("{shown} is no file")),
-        Ok(metadata) if metadata.permissions().mode() & 0o027 != 0 => Some(format!(
-            "{shown} has mode {:04o}: a key must be closed to others and not writable by its group; chmod 0600 {shown}",
-            metadata.permissions().mode() & 0o7777
-        )),
-        Ok(_) => None,
-    }
-}
-
-/// Why one directive of `log.level` is no good. The filter itself would take `inof` for the name of a module.
-fn level_fault(directive: &str) -> Option<String> {
-    let (module, level) = directive.trim().rsplit_once('=').unwrap_or(("floe", directive.trim()));
-    let known = ["off", "error", "warn", "info", "debug", "trace"].contains(&level);
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    if known && !module.is_empty() && module.chars().all(plain) {
-        return None;
-    }
-    Some(format!(
-        "{directive:?} is neither off, error, warn, info, debug or trace nor MODULE=LEVEL"
-    ))
 }

@@ -9,9 +9,11 @@
 //! Invariant: a `Config` exists only when there is no fault at all; all faults are reported at once.
 
 mod build;
+mod checks;
 mod environment;
 mod fault;
 mod file;
+mod getters;
 mod layers;
 mod load;
 mod nearest;
