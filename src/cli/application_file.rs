@@ -2,7 +2,7 @@
 
 use super::failing::Failing;
 use crate::pure::base::limits::APPLICATION_BYTES_MAX;
-use crate::pure::model::Application;
+use crate::pure::model::{Application, Deployment};
 use std::io::Read;
 use std::path::Path;
 
@@ -42,16 +42,14 @@ fn text_of(source: impl Read, name: &str) -> Result<String, Failing> {
 }
 
 fn parse(text: &str, name: &str, json: bool) -> Result<Application, Vec<String>> {
-    if json {
-        serde_json::from_str(text).map_err(|error| vec![format!("{name}: {error}")])
-    } else {
-        toml::from_str(text).map_err(|error| vec![format!("{name}: {}", error.message())])
-    }
+    let parsed = if json { Application::from_json(text, name) } else { Application::from_toml(text, name) };
+    parsed.map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 
 /// What is wrong with an application by itself.
-fn faults_of(_application: &Application) -> Vec<String> {
-    Vec::new()
+fn faults_of(application: &Application) -> Vec<String> {
+    let faults = Deployment::default().check(application).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
 }
 
 fn refused(name: &str, faults: &[String]) -> Failing {

@@ -190,9 +190,9 @@ impl Database {
             .collect()
     }
 
-    /// Makes this empty database that of a new grid.
-    pub fn found(&mut self, id: DatabaseId) -> Batch {
-        debug_assert!(self.id.is_none(), "a database is founded once");
+    /// Makes this empty database that of a grid: a new one, or the one that a replica joins.
+    pub fn belong_to(&mut self, id: DatabaseId) -> Batch {
+        debug_assert!(self.end().serial == 0, "only an empty database may still choose");
         self.id = Some(id);
         Batch {
             put: [("database".to_owned(), encode(&id))].into(),

@@ -371,6 +371,14 @@ impl Registry {
             Seat::Idle => self.troubled(Standing::Detached, "no leading master in reach"),
         }
     }
+    /// What is worth telling of a standing that needs no reason.
+    pub(super) fn standing_detail(&self) -> Option<String> {
+        match &self.seat {
+            Seat::Leading(reigning) => Some(format!("epoch {}, {}", reigning.epoch.number, reigning.proof.text)),
+            Seat::Following(following) => Some(format!("{} in epoch {}", following.master, following.epoch.number)),
+            Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => None,
+        }
+    }
     fn troubled(&self, standing: Standing, reason: &str) -> (Standing, String) {
         let trouble = self.trouble.clone();
         trouble.map_or_else(

@@ -245,13 +245,7 @@ impl Registry {
             Decision::Wait { reason } => (Standing::Waiting, reason),
             Decision::Reign { .. } => return,
         };
-        let before = self.trouble.replace(Trouble {
-            standing,
-            reason: reason.clone(),
-        });
-        if before.is_none_or(|before| before.reason != reason) {
-            self.happened(moment, standing.as_str(), reason, out);
-        }
+        self.trouble = Some(Trouble { standing, reason });
         self.rest(intent, moment);
     }
 
@@ -412,7 +406,7 @@ impl Registry {
     fn begin_reign(&mut self, epoch: Epoch, proof: Proof, moment: &Moment, out: &mut Vec<Effect>) {
         if self.database.id().is_none() {
             let id = DatabaseId::from_bits(moment.dice.rotate_left(64) ^ u128::from(moment.roll(3, u64::MAX)));
-            out.push(Effect::Commit(self.database.found(id)));
+            out.push(Effect::Commit(self.database.belong_to(id)));
         }
         let opened = self.database.lineage().last().is_some_and(|last| last.epoch == epoch);
         let acknowledged = (self.database.end(), self.database.deployment().clone());
@@ -439,12 +433,6 @@ impl Registry {
         self.config.promote = false;
         self.config.accept_loss = false;
         self.config.force = false;
-        self.happened(
-            moment,
-            "leading",
-            format!("epoch {}, {}", epoch.number, proof.text),
-            out,
-        );
         self.record_registry(&self.config.card.clone(), moment, out);
         self.acknowledge(moment, out);
         self.tell_all_nodes(out);

@@ -139,6 +139,10 @@ impl Registry {
     }
 
     fn follow(&mut self, master: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        let theirs = self.peers.get(master).and_then(|peer| peer.summary.as_ref()?.database);
+        if let Some(id) = theirs.filter(|id| self.database.end().serial == 0 && self.database.id() != Some(*id)) {
+            out.push(Effect::Commit(self.database.belong_to(id)));
+        }
         self.trouble = None;
         self.seat = Seat::Following(Following {
             master: master.clone(),
@@ -147,7 +151,6 @@ impl Registry {
             incoming: None,
         });
         self.ask_for_feed(moment, out);
-        self.happened(moment, "following", format!("{master} in epoch {}", epoch.number), out);
     }
 
     /// Obeys the master's epoch, takes none of its data, and says so on both sides.

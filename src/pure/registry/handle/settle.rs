@@ -41,9 +41,10 @@ impl Registry {
 
     fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         let (standing, reason) = self.standing();
-        let before = self.told.standing.replace((standing, reason.clone()));
-        if before.as_ref().is_some_and(|(before, _)| *before != standing) {
-            self.happened(moment, standing.as_str(), reason, out);
+        let now = (standing, self.standing_detail().unwrap_or(reason));
+        if self.told.standing.as_ref() != Some(&now) {
+            self.happened(moment, standing.as_str(), now.1.clone(), out);
+            self.told.standing = Some(now);
         }
         let status = (self.identity.promise, self.reign(), standing);
         if self.told.status.replace(status) != Some(status) {
