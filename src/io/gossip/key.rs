@@ -1,5 +1,6 @@
 //! The keys that seal gossip, and the text of a key file.
 
+use crate::pure::base::hex;
 use std::fmt;
 
 /// Most keys in a ring: rotation needs two (the old and the new), three when it is interrupted.
@@ -46,16 +47,8 @@ impl Key {
         let (id, secret) = line
             .split_once(char::is_whitespace)
             .ok_or("wants ID HEX64: a number, a space and 64 hexadecimal digits")?;
-        let id = id.parse().map_err(|_| "wants an id from 0 to 255 first")?;
-        let secret = secret.trim();
-        if secret.len() != 64 || !secret.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err("wants 64 hexadecimal digits behind the id");
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(secret.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| "wants 64 hexadecimal digits behind the id")?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| "wants 64 hexadecimal digits behind the id")?;
-        }
+        let id = id.parse().map_err(|_error| "wants an id from 0 to 255 first")?;
+        let bytes = hex::bytes32(secret.trim()).ok_or("wants 64 hexadecimal digits behind the id")?;
         Ok(Self { id, bytes })
     }
 }

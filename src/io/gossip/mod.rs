@@ -6,10 +6,24 @@
 //!
 //! What gossip tells is a hint. Nothing here decides anything, and nothing that comes in can end the task for good.
 
+mod chunk;
+mod codec;
+mod frame;
 mod key;
+mod lens;
+mod own;
+mod rate;
+mod reader;
+mod roster;
+mod round;
+mod seal;
 mod settings;
+mod supervisor;
 mod tally;
 mod task;
+mod transport;
+mod validate;
+mod zip;
 
 pub use key::{KEYS_MAX, Key};
 pub use settings::Settings;

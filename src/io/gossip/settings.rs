@@ -40,7 +40,7 @@ impl Settings {
             advertise,
             interval: Duration::from_millis(500),
             keys,
-            dead_after: Duration::from_secs(600),
+            dead_after: Duration::from_mins(10),
             first_interval: Duration::from_secs(2),
             meet_every: Duration::from_secs(5),
         }

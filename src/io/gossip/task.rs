@@ -1,7 +1,10 @@
-//! The handle of the gossip, and the supervised task behind it.
+//! The handle of the gossip.
 
+use super::codec::Codec;
 use super::settings::Settings;
+use super::supervisor::Supervisor;
 use super::tally::{Reason, Tally};
+use super::transport::Link;
 use crate::pure::membership::{Change, Record};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,21 +31,34 @@ pub enum Error {
     },
 }
 
-/// The running gossip of one peer; dropping it stops it without a word to the others, who then find out by silence.
+/// The running gossip of one peer. Dropping it stops it without a word to the others, who then find out by silence.
 #[derive(Debug)]
 pub struct Gossip {
     record: watch::Sender<Record>,
     addresses: watch::Sender<Vec<SocketAddr>>,
     leaving: watch::Sender<bool>,
     task: JoinHandle<()>,
+    interval: Duration,
     tally: Arc<Tally>,
-    farewell: Duration,
+    #[cfg(test)]
+    pub(super) link: Arc<Link>,
+}
+
+/// What the handle tells the task; only the last of each counts.
+#[derive(Debug)]
+pub(super) struct Orders {
+    /// Our record.
+    pub(super) record: watch::Receiver<Record>,
+    /// The addresses to keep trying.
+    pub(super) addresses: watch::Receiver<Vec<SocketAddr>>,
+    /// True: say good-bye and stop.
+    pub(super) leaving: watch::Receiver<bool>,
 }
 
 impl Gossip {
-    /// Starts to gossip on a bound UDP socket. `first` is our record; `changes` gets what changes among the others: when it
-    /// is full, later changes are folded until there is room. `next_generation` is called on a blocking thread after the
-    /// gossip task broke down, for a boot counter that is on disk before it is used.
+    /// Starts to gossip on a bound UDP socket. `first` is our record; `changes` gets what changes among the others, ourselves
+    /// left out: while it is full, later changes are folded into one. `next_generation` is called on a blocking thread after
+    /// the gossip task broke down, for a boot counter that is on disk before it is used.
     ///
     /// # Errors
     /// When the socket cannot be made ready or chitchat does not start.
@@ -54,23 +70,41 @@ impl Gossip {
         next_generation: impl FnMut() -> u64 + Send + 'static,
     ) -> Result<Self, Error> {
         let tally = Arc::new(Tally::default());
-        let farewell = settings.interval * 2;
-        let (record, _) = watch::channel(first);
-        let (addresses, _) = watch::channel(Vec::new());
-        let (leaving, _) = watch::channel(false);
-        drop((socket, changes, next_generation));
-        let task = tokio::spawn(async {});
+        let instance = first.card.instance;
+        let codec = |bound| Codec::new(&settings, instance, bound, Arc::clone(&tally));
+        let link = Link::new(socket, codec, Arc::clone(&tally))?;
+        let interval = settings.interval;
+        let (record, record_out) = watch::channel(first);
+        let (addresses, addresses_out) = watch::channel(Vec::new());
+        let (leaving, leaving_out) = watch::channel(false);
+        let orders = Orders {
+            record: record_out,
+            addresses: addresses_out,
+            leaving: leaving_out,
+        };
+        let mut supervisor = Supervisor::new(
+            Arc::clone(&link),
+            settings,
+            orders,
+            changes,
+            Box::new(next_generation),
+            Arc::clone(&tally),
+        );
+        let server = supervisor.spawn().await?;
+        let task = tokio::spawn(supervisor.run(server));
         Ok(Self {
             record,
             addresses,
             leaving,
             task,
+            interval,
             tally,
-            farewell,
+            #[cfg(test)]
+            link,
         })
     }
 
-    /// Tells the others this of us from now on. Never blocks; of several calls in one round the last counts.
+    /// Tells the others this of us from now on. Never blocks; of several calls in one moment the last counts.
     pub fn publish(&self, record: Record) {
         self.record.send_replace(record);
     }
@@ -83,8 +117,8 @@ impl Gossip {
     /// Tells the others that we leave, gives that two rounds to spread, and stops.
     pub async fn leave(mut self) {
         self.leaving.send_replace(true);
-        // One round more than the task itself waits: it may have to finish a round first.
-        let deadline = self.farewell + self.farewell;
+        // The task itself waits for two rounds; the rest is for what it was just doing.
+        let deadline = self.interval * 3 + Duration::from_millis(200);
         if tokio::time::timeout(deadline, &mut self.task).await.is_err() {
             tracing::debug!("gossip did not end in time");
         }
@@ -105,3 +139,7 @@ impl Drop for Gossip {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+#[path = "gossip_test.rs"]
+mod tests;

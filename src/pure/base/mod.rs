@@ -1,6 +1,7 @@
 //! The smallest values: identities, addresses, times, limits.
 
 pub mod endpoint;
+pub mod hex;
 pub mod id;
 pub mod limits;
 pub mod time;

@@ -6,7 +6,7 @@
 
 use super::card::{PeerCard, PeerKind};
 use crate::pure::base::limits::{PROTOCOL, PROTOCOL_MIN};
-use crate::pure::base::{Address, EpochId, InstanceId, PeerName};
+use crate::pure::base::{Address, EpochId, InstanceId, PeerName, hex};
 use crate::pure::lineage::{Digest, Epoch, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,8 +17,6 @@ use std::str::FromStr;
 pub const VALUE_BYTES_MAX: usize = 260;
 /// Longest gossip key, in bytes.
 pub const KEY_BYTES_MAX: usize = 64;
-/// Set, to anything, by a peer that is about to stop: the others take it for dead at once.
-pub const LEAVING: &str = "leaving";
 
 const KIND: &str = "kind";
 const INSTANCE: &str = "instance";
@@ -32,6 +30,8 @@ const CLAIM: &str = "claim";
 const VERSION: &str = "version";
 const OBEYS: &str = "obeys";
 const SERVERS: &str = "servers";
+/// Set, to anything, by a peer that is about to stop.
+const LEAVING: &str = "leaving";
 /// The value that says "nothing".
 const NONE: &str = "-";
 
@@ -195,6 +195,15 @@ impl Record {
     }
 }
 
+/// The key, beside those of the record, that says whether the peer is about to stop; the others take it for dead at once then.
+pub fn leaving_key(leaving: bool) -> (&'static str, String) {
+    (LEAVING, if leaving { "1" } else { NONE }.to_owned())
+}
+/// Is the peer with these keys about to stop?
+pub fn is_leaving<'a>(lookup: impl Fn(&str) -> Option<&'a str>) -> bool {
+    lookup(LEAVING).is_some_and(|value| value != NONE)
+}
+
 /// One member's keys, with the errors that name them.
 struct Fields<F> {
     lookup: F,
@@ -245,18 +254,8 @@ fn version(text: Vec<&str>) -> Option<Version> {
     Some(Version {
         epoch: number(text.first()?)?,
         serial: number(text.get(1)?)?,
-        digest: digest(text.get(2)?)?,
+        digest: Digest(hex::bytes32(text.get(2)?)?),
     })
-}
-fn digest(text: &str) -> Option<Digest> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(Digest(bytes))
 }
 /// Digits only: `u64` alone would also take a sign.
 fn number(text: &str) -> Option<u64> {

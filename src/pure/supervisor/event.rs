@@ -47,6 +47,8 @@ pub enum Event {
     Respec(Arc<ServerSpec>),
     /// Its node goes, or the server was removed: stop, and never start again.
     Close,
+    /// It is listed again before its removal was done: as new, by this definition.
+    Reopen(Arc<ServerSpec>),
     /// A process was found that an earlier life of the node had started. Comes first, if at all.
     Adopted(Running),
     /// The process runs, and that is on disk.

@@ -115,6 +115,7 @@ impl Machine {
             Event::Disable => self.disable(),
             Event::Respec(spec) => self.respec(spec, moment, out),
             Event::Close => self.close(moment, out),
+            Event::Reopen(spec) => self.reopen(spec, moment, out),
             Event::Adopted(running) => self.adopted(running, moment, out),
             Event::Spawned { run, pid, ports } => self.spawned(run, pid, ports, moment, out),
             Event::SpawnFailed { run, reason } => self.spawn_failed(run, &reason, moment, out),

@@ -87,6 +87,7 @@ impl Bench {
             "enable" => self.event(Event::Enable),
             "disable" => self.event(Event::Disable),
             "close" => self.event(Event::Close),
+            "reopen" => self.event(Event::Reopen(self.machine.spec().clone())),
             "respec" => self.event(Event::Respec(changed(activation))),
             "same" => self.event(Event::Respec(self.machine.spec().clone())),
             "manual" => self.event(Event::Respec(Arc::new(spec(Activation::Manual)))),
@@ -169,6 +170,9 @@ manual    | start respec spawned exit                          | activating     
 manual    | start spawned ready disable respec                 | active               | spawn, probe
 manual    | start spawned ready disable respec enable          | deactivating         | spawn, probe, terminate
 manual    | start spawned ready close start exit               | inactive             | spawn, probe, terminate
+manual    | start spawned ready close start reopen exit | inactive | spawn, probe, terminate
+always    | boot spawned ready close reopen exit | activating | spawn, probe, terminate, spawn
+always    | disable close reopen | activating | spawn
 manual    | close start restart                                | inactive             |
 on-demand | boot                                               | inactive             |
 on-demand | demand spawned ready                               | active               | spawn, probe

@@ -1,6 +1,6 @@
 //! The transitions of [`Machine`], one function an event, then what they share.
 
-use super::{Machine, Phase};
+use super::{Machine, Marks, Phase};
 use crate::pure::base::{Moment, RunId, Time, WallTime};
 use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::supervisor::event::{Action, Running, Why};
@@ -103,6 +103,12 @@ impl Machine {
         self.closed = true;
         self.again = false;
         self.end("its node stops it for good", moment, out);
+    }
+
+    pub(super) fn reopen(&mut self, spec: Arc<ServerSpec>, moment: &Moment, out: &mut Vec<Action>) {
+        self.closed = false;
+        self.marks = Marks::default();
+        self.respec(spec, moment, out);
     }
 
     pub(super) fn adopted(&mut self, running: Running, moment: &Moment, out: &mut Vec<Action>) {

@@ -1,0 +1,119 @@
+//! Everything that the node's core can ask for.
+//!
+//! The shell carries out what one event asked for in two steps: first everything durable (`Identity`, `Slice`, `Marks`:
+//! they stand first in the list), synced; then the rest, in order. So nothing is said or done that is not on disk.
+
+use super::slice::Slice;
+use crate::pure::base::{Address, PeerName, RunId, ServerId, Time};
+use crate::pure::membership::{Identity, Record, Remembered};
+use crate::pure::model::ServerSpec;
+use crate::pure::protocol::report::Happening;
+use crate::pure::protocol::{Message, ReplyTo, Response, Target};
+use crate::pure::supervisor::Marks;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asker {
+    /// A client of the node.
+    Client(ReplyTo),
+    /// A registry, with the number of its `Ask`.
+    Peer(PeerName, u64),
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write the identity file; durable before anything else.
+    Identity(Box<Identity>),
+    /// Write the slice; durable before anything else.
+    Slice(Box<Slice>),
+    /// Write what operators said of servers, those that differ from the default; durable before anything else.
+    Marks(BTreeMap<ServerId, Marks>),
+    /// Write the file of remembered peers. A hint: it may be lost.
+    Remember(Vec<Remembered>),
+    /// Send to a linked peer; silently dropped when it no longer is.
+    Send {
+        /// The peer.
+        to: PeerName,
+        /// What.
+        message: Message,
+    },
+    /// Answer a client.
+    Reply {
+        /// Which request.
+        to: ReplyTo,
+        /// What.
+        response: Response,
+        /// False while more follow.
+        last: bool,
+    },
+    /// Publish in gossip.
+    Publish(Box<Record>),
+    /// Keep a link to each of these, dialling for ever.
+    Dial(Vec<Target>),
+    /// Start a process: intent on disk first, then the process, then its pid on disk, then `Spawned`. Or `SpawnFailed`.
+    Spawn {
+        /// The server.
+        server: ServerId,
+        /// This start.
+        run: RunId,
+        /// What.
+        spec: Arc<ServerSpec>,
+        /// For `FLOE_PEERS`.
+        peers: String,
+    },
+    /// Connect to the address until it accepts, then say `Ready`.
+    Probe {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+        /// Where.
+        address: Address,
+    },
+    /// Stop connecting.
+    StopProbe {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+    },
+    /// SIGTERM to the process group.
+    Terminate {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+    },
+    /// SIGKILL to the process group.
+    Kill {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+    },
+    /// Delete the directory of a server that was removed and has no process.
+    Delete {
+        /// The server.
+        server: ServerId,
+    },
+    /// Read the end of a server's output, then say `LogsRead`.
+    ReadLogs {
+        /// The server.
+        server: ServerId,
+        /// Standard error instead of standard output.
+        stderr: bool,
+        /// How many lines from the end.
+        lines: u32,
+        /// Who asked.
+        to: Asker,
+    },
+    /// Something happened: log it, count it.
+    Happened(Box<Happening>),
+    /// Hand in `Event::Wake` at this time. Only the latest one counts.
+    Wake(Time),
+    /// The node may stop now.
+    Finished,
+}

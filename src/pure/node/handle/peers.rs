@@ -1,0 +1,152 @@
+//! Links and peers: who is there, whom to dial, what to remember.
+
+use crate::pure::base::PeerName;
+use crate::pure::base::limits::PEERS_MAX;
+use crate::pure::membership::{Change, PeerCard, PeerKind, Remembered};
+use crate::pure::node::effect::Asker;
+use crate::pure::node::state::{Known, Link, Node};
+use crate::pure::protocol::report::PeerRow;
+use crate::pure::protocol::{Message, Status, Target};
+
+impl Node {
+    pub(in crate::pure::node) fn linked(&mut self, card: PeerCard) {
+        let peer = card.name.clone();
+        let link = Link {
+            kind: card.kind,
+            fresh: true,
+            asked: false,
+        };
+        self.links.insert(peer.clone(), link);
+        self.learn(card, true);
+        let mut cards = vec![self.config.card.clone()];
+        cards.extend(self.known.values().map(|known| known.remembered.card.clone()));
+        self.send(&peer, Message::Peers(cards));
+    }
+
+    pub(in crate::pure::node) fn unlinked(&mut self, peer: &PeerName) {
+        self.links.remove(peer);
+        if self.assembly.as_ref().is_some_and(|assembly| assembly.from == *peer) {
+            self.assembly = None;
+        }
+        // Its answers have nowhere to go; the commands themselves go on.
+        self.waiters
+            .retain(|waiter| !matches!(&waiter.asker, Asker::Peer(name, _) if name == peer));
+        if let Some(known) = self.known.get_mut(peer) {
+            known.claim = None;
+        }
+    }
+
+    pub(in crate::pure::node) fn members(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Seen(member) => {
+                    let name = member.record.card.name.clone();
+                    self.learn(member.record.card, false);
+                    if let Some(known) = self.known.get_mut(&name) {
+                        known.alive = member.alive;
+                        known.remembered.version = member.record.version;
+                    }
+                }
+                Change::Gone(name) => {
+                    if let Some(known) = self.known.get_mut(&name) {
+                        known.alive = false;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(in crate::pure::node) fn peers_told(&mut self, cards: Vec<PeerCard>) {
+        for card in cards {
+            self.learn(card, false);
+        }
+    }
+
+    /// A registry tells where it stands: a hint for clients that ask for the master, never an order.
+    pub(in crate::pure::node) fn status_told(&mut self, from: &PeerName, status: Status) {
+        if let Some(known) = self.known.get_mut(from) {
+            known.claim = status.claim;
+            known.remembered.version = Some(status.summary.end);
+        }
+    }
+
+    /// Whom to keep a link to: every known registry, and the locator list, whoever answers there.
+    pub(in crate::pure::node) fn targets(&self) -> Vec<Target> {
+        let mut targets: Vec<Target> = self
+            .registries()
+            .map(|card| Target {
+                name: Some(card.name.clone()),
+                address: card.address.clone(),
+            })
+            .collect();
+        let knows_a_registry = !targets.is_empty();
+        for address in &self.config.locator {
+            let owner = self
+                .known
+                .values()
+                .map(|known| &known.remembered.card)
+                .find(|card| card.address == *address);
+            // A node in the list leads to registries; once one is known, the link to the node has done its work.
+            let superfluous = owner.is_some_and(|card| card.kind == PeerKind::Registry || knows_a_registry);
+            if superfluous || *address == self.config.card.address {
+                continue;
+            }
+            targets.push(Target {
+                name: owner.map(|card| card.name.clone()),
+                address: address.clone(),
+            });
+        }
+        targets.sort();
+        targets.dedup();
+        targets
+    }
+
+    /// The rows of `floe peer list`, this node among them.
+    pub(in crate::pure::node) fn peer_rows(&self) -> Vec<PeerRow> {
+        let row = |card: &PeerCard, alive: bool, version: Option<_>| PeerRow {
+            name: card.name.to_string(),
+            kind: card.kind,
+            state: if alive { "alive" } else { "unreachable" }.to_owned(),
+            address: card.address.to_string(),
+            http: card.http.as_ref().map(ToString::to_string).unwrap_or_default(),
+            version: version.map_or_else(String::new, |v: crate::pure::lineage::Version| v.to_string()),
+        };
+        let mut rows = vec![row(&self.config.card, true, self.slice.version)];
+        rows.extend(self.known.iter().map(|(name, known)| {
+            let alive = known.alive || self.links.contains_key(name);
+            row(&known.remembered.card, alive, known.remembered.version)
+        }));
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+
+    /// Takes in a card. `sure`: the peer itself said it on its link. Otherwise a card never replaces one that is newer or
+    /// that a link vouches for.
+    fn learn(&mut self, card: PeerCard, sure: bool) {
+        if card.name == self.config.card.name {
+            return;
+        }
+        let full = self.known.len() >= PEERS_MAX;
+        match self.known.get_mut(&card.name) {
+            Some(known) if known.remembered.card == card => (),
+            Some(known) => {
+                let old = &known.remembered.card;
+                let older = old.instance == card.instance && card.generation < old.generation;
+                if sure || !(older || self.links.contains_key(&card.name)) {
+                    known.remembered.card = card;
+                    self.dirty.known = true;
+                }
+            }
+            None if !full => {
+                let remembered = Remembered {
+                    card: card.clone(),
+                    summary: None,
+                    version: None,
+                };
+                self.known.insert(card.name, Known::new(remembered));
+                self.dirty.known = true;
+            }
+            None => (),
+        }
+    }
+}

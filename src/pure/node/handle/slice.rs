@@ -1,0 +1,146 @@
+//! Slices: parts in, servers put, changed, removed or kept.
+
+use crate::pure::base::{Moment, PeerName, ServerId};
+use crate::pure::model::ServerSpec;
+use crate::pure::node::effect::Effect;
+use crate::pure::node::slice::{Assembly, Placed};
+use crate::pure::node::state::{Node, Server, Standing};
+use crate::pure::protocol::message::SlicePart;
+use crate::pure::protocol::report::Happening;
+use crate::pure::supervisor::{Event, Machine, Marks, Why};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Node {
+    /// One part. Judged by its epoch, whoever sends it; nothing is changed before the last one.
+    pub(in crate::pure::node) fn slice_part(&mut self, from: &PeerName, part: SlicePart, moment: &Moment) {
+        if self.closing {
+            return;
+        }
+        if let Some(code) = self.objection(part.epoch) {
+            // Said once a slice, not once a part.
+            if part.first {
+                self.refuse(from, part.epoch, code);
+            }
+            return;
+        }
+        self.promise(part.epoch);
+        if part.first {
+            self.assembly = Some(Assembly::new(from, &part));
+        }
+        let Some(mut assembly) = self.assembly.take().filter(|assembly| assembly.fits(from, &part)) else {
+            return;
+        };
+        let last = part.last;
+        if !assembly.take(part) {
+            let reason = format!("the slice of {from} holds more servers than a node may have; it was not applied");
+            self.happened("node", self.config.card.name.to_string(), "refused", reason, moment);
+        } else if last {
+            self.apply(assembly, moment);
+        } else {
+            self.assembly = Some(assembly);
+        }
+    }
+
+    fn apply(&mut self, assembly: Assembly, moment: &Moment) {
+        let late = self
+            .slice
+            .version
+            .is_some_and(|applied| self.slice.epoch == assembly.epoch && assembly.version.serial < applied.serial);
+        if late {
+            return;
+        }
+        let serial = assembly.version.serial;
+        let listed = assembly.servers.iter().map(|(id, spec)| {
+            let placed = Placed {
+                spec: spec.clone(),
+                applied: serial,
+                kept: false,
+            };
+            (id.clone(), placed)
+        });
+        let mut servers: BTreeMap<ServerId, Placed> = listed.collect();
+        let mut removed = Vec::new();
+        for (id, placed) in std::mem::take(&mut self.slice.servers) {
+            let removal = assembly.removals.get(&id);
+            if assembly.servers.contains_key(&id) {
+                // Listed already, above.
+            } else if removal.is_some_and(|removal| *removal > placed.applied) {
+                removed.push(id);
+            } else {
+                servers.insert(id, Placed { kept: true, ..placed });
+            }
+        }
+        self.slice.epoch = assembly.epoch;
+        self.slice.version = Some(assembly.version);
+        self.slice.servers = servers;
+        for (id, spec) in assembly.servers {
+            self.list(id, spec, moment);
+        }
+        self.keep_unlisted();
+        for id in removed {
+            self.remove(&id, moment);
+        }
+        let doomed = self
+            .servers
+            .iter()
+            .filter(|(_, server)| server.place == Standing::Removed);
+        self.slice.removed = doomed.map(|(id, _)| id.clone()).collect();
+        self.dirty.slice = true;
+        let reason = format!("{} servers", self.slice.servers.len());
+        self.happened("node", self.config.card.name.to_string(), "applied", reason, moment);
+    }
+
+    /// Puts a listed server: new, changed, or back before its removal was done.
+    fn list(&mut self, id: ServerId, spec: Arc<ServerSpec>, moment: &Moment) {
+        self.dirty.servers.insert(id.clone());
+        let event = if let Some(server) = self.servers.get_mut(&id) {
+            match std::mem::replace(&mut server.place, Standing::Listed) {
+                Standing::Removed => Event::Reopen(spec),
+                Standing::Listed | Standing::Kept => Event::Respec(spec),
+            }
+        } else {
+            let machine = Machine::new(spec, self.host.clone(), Marks::default());
+            self.servers.insert(id.clone(), Server::new(machine, Standing::Listed));
+            Event::Start(Why::Always)
+        };
+        self.server_event(&id, event, moment);
+    }
+
+    /// Servers that are neither listed nor removed go on, and say so.
+    fn keep_unlisted(&mut self) {
+        for (id, _) in self.slice.servers.iter().filter(|(_, placed)| placed.kept) {
+            if let Some(server) = self.servers.get_mut(id) {
+                server.place = Standing::Kept;
+                self.dirty.servers.insert(id.clone());
+            }
+        }
+    }
+
+    /// Stops a removed server; its directory goes when its process is gone, see `settle`.
+    fn remove(&mut self, id: &ServerId, moment: &Moment) {
+        if let Some(server) = self.servers.get_mut(id) {
+            server.place = Standing::Removed;
+            self.dirty.servers.insert(id.clone());
+        }
+        self.server_event(id, Event::Close, moment);
+    }
+
+    pub(in crate::pure::node) fn happened(
+        &mut self,
+        subject: &str,
+        name: String,
+        state: &str,
+        reason: String,
+        moment: &Moment,
+    ) {
+        self.out.push(Effect::Happened(Box::new(Happening {
+            time: moment.wall,
+            subject: subject.to_owned(),
+            name,
+            state: state.to_owned(),
+            reason,
+            version: self.slice.version.map(|version| version.to_string()),
+        })));
+    }
+}

@@ -1,0 +1,642 @@
+//! The node against a bench: a disk, processes, and registries that are scripted. A crash keeps the disk and the
+//! processes, as `kill -9` does.
+
+use super::*;
+use crate::pure::base::limits::EPOCH_JUMP_MAX;
+use crate::pure::base::{EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
+use crate::pure::lineage::rules::Rules;
+use crate::pure::lineage::{Digest, Epoch, Version};
+use crate::pure::membership::{Identity, PeerCard, PeerKind};
+use crate::pure::model::{Activation, Ready, ServerSpec};
+use crate::pure::protocol::message::{RefusalCode, SlicePart};
+use crate::pure::protocol::request::Verb;
+use crate::pure::protocol::{ErrorCode, Message, ReplyTo, Request, Response};
+use crate::pure::supervisor::{self, Exit, Running};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+fn epoch(number: u64, id: u128) -> Epoch {
+    Epoch {
+        number,
+        id: EpochId::from_bits(id),
+    }
+}
+
+fn card(name: &str, kind: PeerKind) -> PeerCard {
+    PeerCard {
+        name: name.parse().unwrap(),
+        kind,
+        instance: InstanceId::from_bits(1),
+        generation: 1,
+        address: "127.0.0.1:7401".parse().unwrap(),
+        http: None,
+    }
+}
+
+fn spec(id: &str, activation: Activation) -> ServerSpec {
+    ServerSpec {
+        id: id.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        run: vec!["true".into()],
+        activation,
+        ready: Ready::AtOnce,
+        environment: BTreeMap::new(),
+        directory: None,
+        activation_timeout: Duration::from_mins(1),
+        deactivation_timeout: Duration::from_mins(1),
+        ports: BTreeMap::new(),
+        adapters: Vec::new(),
+    }
+}
+
+fn always(ids: &[&str]) -> Vec<ServerSpec> {
+    ids.iter().map(|id| spec(id, Activation::Always)).collect()
+}
+
+fn id(text: &str) -> ServerId {
+    text.parse().unwrap()
+}
+
+/// The node, its disk and its processes.
+struct Bench {
+    node: Node,
+    rules: Rules,
+    identity: Identity,
+    slice: Slice,
+    marks: BTreeMap<ServerId, supervisor::Marks>,
+    processes: BTreeMap<ServerId, Running>,
+    deleted: BTreeSet<ServerId>,
+    /// Everything said to registries and clients since it was last taken.
+    said: Vec<(String, Message)>,
+    replies: Vec<Response>,
+    /// What broke a promise: empty in every good run.
+    faults: Vec<String>,
+    second: u64,
+    dice: u128,
+}
+
+impl Bench {
+    fn new(rules: Rules) -> Self {
+        let identity = Identity {
+            grid: "test".parse().unwrap(),
+            name: "n1".parse().unwrap(),
+            kind: PeerKind::Node,
+            instance: InstanceId::from_bits(9),
+            generation: 1,
+            promise: Epoch::NONE,
+            role: None,
+            file_role: None,
+        };
+        let mut bench = Self {
+            node: Node::new(config(rules), restored(&identity)),
+            rules,
+            identity,
+            slice: Slice::default(),
+            marks: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            said: Vec::new(),
+            replies: Vec::new(),
+            faults: Vec::new(),
+            second: 1,
+            dice: 1,
+        };
+        bench.event(Event::Started);
+        bench
+    }
+
+    /// `kill -9` and a new start.
+    fn crash(&mut self) {
+        self.node = Node::new(
+            config(self.rules),
+            Restored {
+                identity: self.identity.clone(),
+                slice: self.slice.clone(),
+                marks: self.marks.clone(),
+                remembered: Vec::new(),
+                running: self.processes.clone(),
+            },
+        );
+        self.event(Event::Started);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.dice += 1;
+        let moment = Moment {
+            now: Time::from_micros(self.second * 1_000_000),
+            wall: WallTime(0),
+            dice: self.dice,
+        };
+        let effects = self.node.handle(event, &moment);
+        let durable = |effect: &Effect| matches!(effect, Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_));
+        let first_other = effects
+            .iter()
+            .position(|effect| !durable(effect))
+            .unwrap_or(effects.len());
+        assert!(
+            !effects.iter().skip(first_other).any(durable),
+            "durable effects come first"
+        );
+        for effect in effects {
+            self.effect(effect);
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Identity(identity) => self.identity = *identity,
+            Effect::Slice(slice) => self.slice = *slice,
+            Effect::Marks(marks) => self.marks = marks,
+            Effect::Send { to, message } => {
+                if let Message::Promised { epoch, .. } = message
+                    && self.identity.promise != epoch
+                {
+                    self.faults.push(format!("promised {epoch} before it was on disk"));
+                }
+                self.said.push((to.to_string(), message));
+            }
+            Effect::Reply { response, .. } => self.replies.push(response),
+            Effect::Spawn { server, run, spec, .. } => {
+                let running = Running {
+                    run,
+                    spec,
+                    pid: 1,
+                    ports: BTreeMap::new(),
+                };
+                if self.processes.insert(server.clone(), running).is_some() {
+                    self.faults.push(format!("{server} runs twice"));
+                }
+                let (pid, ports) = (1, BTreeMap::new());
+                let event = supervisor::Event::Spawned { run, pid, ports };
+                self.event(Event::Server { id: server, event });
+            }
+            Effect::Delete { server } => {
+                assert!(!self.processes.contains_key(&server), "deleted under a running process");
+                self.deleted.insert(server);
+            }
+            _ => (),
+        }
+    }
+
+    fn exit(&mut self, server: &str) {
+        if let Some(running) = self.processes.remove(server) {
+            let run = running.run;
+            let how = Exit::Signal(15);
+            let event = supervisor::Event::Exited { run, how };
+            self.event(Event::Server { id: id(server), event });
+        }
+    }
+
+    fn link(&mut self, registry: &str) {
+        let card = card(registry, PeerKind::Registry);
+        self.event(Event::Linked { card });
+    }
+
+    fn hear(&mut self, from: &str, message: Message) {
+        let from = from.parse().unwrap();
+        let message = Box::new(message);
+        self.event(Event::Message { from, message });
+    }
+
+    fn slice(&mut self, from: &str, epoch: Epoch, serial: u64, servers: Vec<ServerSpec>, removals: &[(&str, u64)]) {
+        let part = SlicePart {
+            epoch,
+            version: version(epoch.number, serial),
+            first: true,
+            last: true,
+            servers,
+            removals: removals.iter().map(|(name, serial)| (id(name), *serial)).collect(),
+        };
+        self.hear(from, Message::Slice(Box::new(part)));
+    }
+
+    fn client(&mut self, request: Request) {
+        self.event(Event::Request {
+            to: ReplyTo(1),
+            actor: "test".into(),
+            deadline: Duration::from_secs(5),
+            request: Box::new(request),
+        });
+    }
+
+    fn command(&mut self, server: &str, verb: Verb) {
+        let server = id(server);
+        self.client(Request::Command { server, verb });
+    }
+
+    /// How the last command was answered, in words.
+    fn reply(&mut self) -> String {
+        match self.replies.pop() {
+            None => "waits".into(),
+            Some(Response::Commanded(report)) => report.state.to_string(),
+            Some(Response::Failed(failure)) => format!("{:?}: {}", failure.code, failure.message),
+            Some(other) => panic!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// What was said last, in one word.
+    fn last_word(&mut self) -> String {
+        let said = std::mem::take(&mut self.said);
+        match said.into_iter().map(|(_, message)| message).next_back() {
+            Some(Message::Refusal { code, .. }) => format!("{code:?}"),
+            Some(Message::Promised { .. }) => "Promised".into(),
+            Some(Message::Declined { .. }) => "Declined".into(),
+            Some(Message::Answer { response, .. }) => match *response {
+                Response::Failed(failure) => format!("{:?}", failure.code),
+                _ => "Answered".into(),
+            },
+            Some(_) => "other".into(),
+            None => "nothing".into(),
+        }
+    }
+}
+
+fn version(epoch: u64, serial: u64) -> Version {
+    Version {
+        epoch,
+        serial,
+        digest: Digest::default(),
+    }
+}
+
+fn config(rules: Rules) -> Config {
+    Config {
+        card: card("n1", PeerKind::Node),
+        host: "127.0.0.1".into(),
+        locator: vec!["127.0.0.1:7402".parse().unwrap()],
+        on_stop: OnStop::Leave,
+        rules,
+    }
+}
+
+fn restored(identity: &Identity) -> Restored {
+    Restored {
+        identity: identity.clone(),
+        slice: Slice::default(),
+        marks: BTreeMap::new(),
+        remembered: Vec::new(),
+        running: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn epochs_are_refused_by_the_table_also_after_a_restart() {
+    // What arrives | what is said | is it obeyed then?
+    let table: [(&str, Epoch, &str, bool); 14] = [
+        ("slice", epoch(6, 1), "StaleMaster", false),
+        ("slice", epoch(7, 2), "Contested", false),
+        ("slice", epoch(7 + EPOCH_JUMP_MAX + 1, 1), "EpochJump", false),
+        ("slice", epoch(7, 1), "other", true),
+        ("slice", epoch(8, 3), "other", true),
+        ("prepare", Epoch::NONE, "Declined", false),
+        ("prepare", epoch(6, 1), "Declined", false),
+        ("prepare", epoch(7, 2), "Declined", false),
+        ("prepare", epoch(7 + EPOCH_JUMP_MAX + 1, 1), "Declined", false),
+        ("prepare", epoch(7, 1), "Promised", true),
+        ("prepare", epoch(8, 3), "Promised", true),
+        ("ask", epoch(6, 1), "StaleEpoch", false),
+        ("ask", epoch(7, 2), "StaleEpoch", false),
+        ("ask", epoch(7, 1), "NotFound", true),
+    ];
+    for restart in [false, true] {
+        for (what, asked, said, obeyed) in table {
+            let mut bench = Bench::new(Rules::default());
+            bench.link("r1");
+            bench.slice("r1", epoch(7, 1), 3, always(&["a"]), &[]);
+            if restart {
+                bench.crash();
+                bench.link("r1");
+            }
+            bench.said.clear();
+            match what {
+                "slice" => bench.slice("r1", asked, 4, always(&["b"]), &[]),
+                "prepare" => bench.hear("r1", Message::Prepare { epoch: asked }),
+                _ => bench.hear(
+                    "r1",
+                    Message::Ask {
+                        id: 1,
+                        epoch: asked,
+                        deadline_ms: 1000,
+                        actor: "test".into(),
+                        request: Request::Activate { server: id("x") },
+                    },
+                ),
+            }
+            let case = format!("{what} {asked}, restarted: {restart}");
+            assert_eq!(bench.last_word(), said, "{case}");
+            assert_eq!(bench.node.obeys() == asked, obeyed, "{case}");
+            assert_eq!(bench.identity.promise, bench.node.obeys(), "{case}: on disk");
+            assert_eq!(bench.processes.contains_key("b"), what == "slice" && obeyed, "{case}");
+            assert!(bench.processes.contains_key("a"), "{case}: what runs goes on");
+        }
+    }
+}
+
+#[test]
+fn refusals_name_both_sides_and_the_next_step() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    bench.link("r2");
+    bench.slice("r2", epoch(7, 1), 3, Vec::new(), &[]);
+    bench.said.clear();
+    bench.slice("r1", epoch(5, 2), 9, Vec::new(), &[]);
+    let Some((
+        to,
+        Message::Refusal {
+            code, promise, text, ..
+        },
+    )) = bench.said.pop()
+    else {
+        panic!("a refusal was to be sent");
+    };
+    assert_eq!(
+        (to.as_str(), code, promise),
+        ("r1", RefusalCode::StaleMaster, epoch(7, 1))
+    );
+    for part in [
+        "STALE_MASTER",
+        "node n1",
+        "epoch 7 ",
+        "r1",
+        "epoch 5 ",
+        "floe status",
+        "floe registry promote r1",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in {text:?}");
+    }
+}
+
+#[test]
+fn only_a_later_removal_entry_deletes_a_server() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    let reign = epoch(1, 1);
+    bench.slice("r1", reign, 5, always(&["a", "b"]), &[]);
+    for (serial, removals) in [(6, &[][..]), (7, &[("b", 5)]), (8, &[("b", 4), ("a", 9)])] {
+        bench.slice("r1", reign, serial, always(&["a"]), removals);
+        assert!(
+            bench.processes.contains_key("b") && bench.deleted.is_empty(),
+            "at {serial}"
+        );
+        let reports = bench.node.reports();
+        let reason = &reports.iter().find(|report| report.id == id("b")).unwrap().reason;
+        assert_eq!(*reason, format!("kept: slice 1.{serial} neither lists nor removes it"));
+        bench.crash();
+        bench.link("r1");
+    }
+    bench.slice("r1", reign, 9, always(&["a"]), &[("b", 6)]);
+    assert!(bench.deleted.is_empty(), "it is stopped first");
+    // A crash between the order and its end changes nothing.
+    bench.crash();
+    bench.link("r1");
+    bench.said.clear();
+    bench.exit("b");
+    assert_eq!(bench.deleted, BTreeSet::from([id("b")]));
+    let whole =
+        |message: &Message| matches!(message, Message::Servers { first: true, servers, .. } if servers.len() == 1);
+    assert!(
+        bench.said.iter().any(|(_, message)| whole(message)),
+        "registries hear that it is gone"
+    );
+    bench.slice("r1", reign, 10, always(&["a", "b"]), &[("b", 6)]);
+    assert!(bench.processes.contains_key("b"), "listed again, it runs again");
+}
+
+#[test]
+fn slices_are_assembled_from_their_parts_and_late_ones_ignored() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    bench.link("r2");
+    let part = |serial, first, last, server: &str| {
+        let epoch = epoch(3, 1);
+        let version = version(3, serial);
+        let servers = always(&[server]);
+        let removals = Vec::new();
+        Message::Slice(Box::new(SlicePart {
+            epoch,
+            version,
+            first,
+            last,
+            servers,
+            removals,
+        }))
+    };
+    bench.hear("r1", part(4, true, false, "a"));
+    bench.hear("r2", part(4, false, true, "x"));
+    bench.hear("r1", part(5, false, true, "y"));
+    assert_eq!(bench.node.applied(), None, "parts of another slice complete nothing");
+    bench.hear("r1", part(6, true, false, "a"));
+    bench.hear("r1", part(6, false, false, "b"));
+    bench.hear("r1", part(6, false, true, "c"));
+    let runs: Vec<_> = bench.processes.keys().map(ServerId::as_str).collect();
+    assert_eq!(runs, ["a", "b", "c"]);
+    bench.hear("r1", part(5, true, true, "d"));
+    assert_eq!(
+        bench.node.applied(),
+        Some(version(3, 6)),
+        "an earlier version of the same reign is late"
+    );
+    bench.slice("r1", epoch(4, 1), 2, always(&["a"]), &[]);
+    assert_eq!(bench.node.applied(), Some(version(4, 2)), "a new reign may stand lower");
+}
+
+#[test]
+fn always_servers_start_without_a_registry_and_running_ones_are_adopted() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    bench.slice("r1", epoch(1, 1), 1, always(&["a", "b"]), &[]);
+    let before: Vec<RunId> = bench.processes.values().map(|running| running.run).collect();
+    bench.crash();
+    let after: Vec<RunId> = bench.processes.values().map(|running| running.run).collect();
+    assert_eq!(before, after, "adopted, not started again");
+    // Both end while the node is away.
+    bench.processes.clear();
+    bench.crash();
+    assert_eq!(bench.processes.len(), 2, "started with no registry in reach");
+    assert_eq!(bench.faults, Vec::<String>::new());
+}
+
+#[test]
+fn commands_are_answered_when_their_server_is_as_wanted() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    bench.slice("r1", epoch(1, 1), 1, vec![spec("m", Activation::Manual)], &[]);
+    bench.command("m", Verb::Start);
+    assert_eq!(bench.reply(), "active");
+    bench.command("m", Verb::Stop);
+    assert_eq!(bench.reply(), "waits");
+    bench.exit("m");
+    assert_eq!(bench.reply(), "inactive");
+    bench.command("m", Verb::Disable);
+    assert_eq!(bench.reply(), "inactive");
+    bench.crash();
+    bench.command("m", Verb::Start);
+    assert_eq!(
+        bench.reply(),
+        "Precondition: server m is disabled",
+        "also after a restart"
+    );
+    bench.command("m", Verb::Enable);
+    assert_eq!(bench.reply(), "inactive");
+    bench.command("m", Verb::Start);
+    assert_eq!(bench.reply(), "active");
+    bench.command("m", Verb::Restart);
+    assert_eq!(bench.reply(), "waits");
+    bench.exit("m");
+    assert_eq!(bench.reply(), "active", "answered by the new process");
+    bench.command("m", Verb::Stop);
+    bench.second += 5;
+    bench.event(Event::Wake);
+    assert_eq!(
+        bench.reply(),
+        "TimedOut: the deadline passed while server m was deactivating: stopped by an operator"
+    );
+    bench.command("x", Verb::Start);
+    assert_eq!(bench.reply(), "NotFound: node n1 has no server x");
+    bench.client(Request::Nodes);
+    let Some(Response::Failed(failure)) = bench.replies.pop() else {
+        panic!("a node answers for itself only");
+    };
+    assert_eq!(failure.code, ErrorCode::NotMaster);
+    assert_eq!(failure.hint, "ask a registry with `--peer`: 127.0.0.1:7402");
+}
+
+#[test]
+fn a_registry_hears_the_whole_state_then_changes_before_answers() {
+    let mut bench = Bench::new(Rules::default());
+    bench.link("r1");
+    bench.slice("r1", epoch(1, 1), 1, vec![spec("m", Activation::OnDemand)], &[]);
+    bench.said.clear();
+    bench.link("r2");
+    let kinds: Vec<&str> = bench
+        .said
+        .iter()
+        .map(|(to, message)| match (to.as_str(), message) {
+            ("r2", Message::NodeStatus(_)) => "status",
+            (
+                "r2",
+                Message::Servers {
+                    first: true,
+                    last: true,
+                    ..
+                },
+            ) => "whole",
+            ("r2", Message::Peers(_)) => "peers",
+            _ => "other",
+        })
+        .collect();
+    assert_eq!(kinds, ["status", "whole", "peers"]);
+    bench.said.clear();
+    let (server, actor) = (id("m"), String::new());
+    let (epoch, deadline_ms) = (epoch(1, 1), 1000);
+    let request = Request::Activate { server };
+    bench.hear(
+        "r2",
+        Message::Ask {
+            id: 7,
+            epoch,
+            deadline_ms,
+            actor,
+            request,
+        },
+    );
+    let to_r2: Vec<&Message> = bench
+        .said
+        .iter()
+        .filter(|(to, _)| to == "r2")
+        .map(|(_, said)| said)
+        .collect();
+    let active = to_r2.iter().position(|message| {
+        matches!(message, Message::Servers { first: false, servers, .. } if servers[0].state.as_str() == "active")
+    });
+    let answer = to_r2
+        .iter()
+        .position(|message| matches!(message, Message::Answer { id: 7, .. }));
+    assert!(active.is_some() && active < answer, "{to_r2:?}");
+}
+
+/// Random masters, candidates, exits and crashes; returns what broke.
+fn random_life(seed: u64, rules: Rules) -> Vec<String> {
+    let dice = Moment {
+        dice: u128::from(seed),
+        ..Moment::default()
+    };
+    let mut bench = Bench::new(rules);
+    let mut highest = Epoch::NONE;
+    let mut removable = BTreeSet::new();
+    for step in 0..60 {
+        let roll = |salt: u64, bound: u64| dice.roll(step * 16 + salt, bound);
+        let asked = epoch(1 + roll(1, 4), u128::from(roll(2, 2)));
+        let registry = if roll(3, 2) == 0 { "r1" } else { "r2" };
+        bench.link(registry);
+        match roll(0, 6) {
+            0 | 1 => {
+                let names: Vec<&str> = ["a", "b", "c"].into_iter().filter(|_| roll(4, 3) > 0).collect();
+                let removed = if roll(5, 3) == 0 { &[("a", 20)][..] } else { &[] };
+                removable.extend(removed.iter().map(|(name, _)| id(name)));
+                let before = bench.node.slice().clone();
+                bench.slice(registry, asked, roll(6, 30), always(&names), removed);
+                if *bench.node.slice() != before && asked.number < highest.number {
+                    bench
+                        .faults
+                        .push(format!("a slice of {asked} was applied after {highest}"));
+                }
+            }
+            2 => bench.hear(registry, Message::Prepare { epoch: asked }),
+            3 => bench.exit(["a", "b", "c"][usize::try_from(roll(7, 3)).unwrap()]),
+            4 => bench.crash(),
+            _ => {
+                bench.second += roll(8, 40);
+                bench.event(Event::Wake);
+            }
+        }
+        let obeyed = bench.node.obeys();
+        if obeyed.number < highest.number || obeyed.contests(highest) {
+            bench.faults.push(format!("obeys {obeyed} after {highest}"));
+        }
+        if highest.number <= obeyed.number {
+            highest = obeyed;
+        }
+    }
+    if !bench.deleted.is_subset(&removable) {
+        bench.faults.push("deleted without a removal entry".into());
+    }
+    bench.faults
+}
+
+#[test]
+fn no_promise_breaks_in_random_lives() {
+    for seed in 0..400 {
+        assert_eq!(random_life(seed, Rules::default()), Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+#[cfg(feature = "mutants")]
+#[test]
+fn each_rule_switched_off_is_noticed() {
+    use crate::pure::lineage::rules::Rule;
+    for rule in [
+        Rule::NodeObeysHighest,
+        Rule::HonourPromise,
+        Rule::EpochIdDecides,
+        Rule::PromiseIsDurable,
+    ] {
+        let noticed = (0..2000).find(|seed| !random_life(*seed, Rules::without(rule)).is_empty());
+        assert!(noticed.is_some(), "{rule:?} was off and nothing broke");
+    }
+}
+
+#[test]
+fn a_peer_that_is_no_registry_orders_nothing() {
+    let mut bench = Bench::new(Rules::default());
+    let card = card("n2", PeerKind::Node);
+    bench.event(Event::Linked { card });
+    bench.said.clear();
+    bench.slice("n2", epoch(1, 1), 1, always(&["a"]), &[]);
+    bench.hear("n2", Message::Prepare { epoch: epoch(9, 9) });
+    bench.slice("stranger", epoch(1, 1), 1, always(&["a"]), &[]);
+    assert_eq!(
+        (bench.node.obeys(), bench.said.len(), bench.processes.len()),
+        (Epoch::NONE, 0, 0)
+    );
+}
