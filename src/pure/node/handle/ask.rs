@@ -24,7 +24,7 @@ impl Node {
         match message {
             Message::Status(status) => self.status_told(from, *status),
             Message::Survey => link.asked = true,
-            Message::Prepare { epoch } => self.prepare(from, epoch),
+            Message::Prepare { epoch, .. } => self.prepare(from, epoch),
             Message::Slice(part) => self.slice_part(from, *part, moment),
             Message::Ask {
                 id,

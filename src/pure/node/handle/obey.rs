@@ -6,7 +6,7 @@ use crate::pure::lineage::Epoch;
 use crate::pure::lineage::rules::Rule;
 use crate::pure::node::state::Node;
 use crate::pure::protocol::Message;
-use crate::pure::protocol::message::RefusalCode;
+use crate::pure::lineage::claim::RefusalCode;
 
 impl Node {
     /// A candidate asks for a promise: first come, sticky, on disk before it is said.

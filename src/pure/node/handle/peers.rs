@@ -47,6 +47,8 @@ impl Node {
                         known.remembered.version = member.record.version;
                     }
                 }
+                // Told by the registries; a node trusts its links, not names.
+                Change::Clash { .. } => {}
                 Change::Gone(name) => {
                     if let Some(known) = self.known.get_mut(&name) {
                         known.alive = false;
