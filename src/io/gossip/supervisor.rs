@@ -31,6 +31,8 @@ const INTERVAL_MAX: Duration = Duration::from_secs(10);
 const TOMBSTONES: Duration = Duration::from_mins(15);
 /// Longest pause before chitchat is started again.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for the app's boot counter: a sync of a small file.
+const GENERATION_PATIENCE: Duration = Duration::from_secs(10);
 /// chitchat that ran for so long is healthy: the next breakdown is a first one.
 const HEALTHY: Duration = Duration::from_mins(1);
 
@@ -208,16 +210,13 @@ impl Supervisor {
             let generation = next();
             (next, generation)
         });
-        match asked.await {
-            Ok((next, generation)) => {
-                self.next_generation = Some(next);
-                generation.max(least)
-            }
-            Err(error) => {
-                tracing::error!(%error, "no boot counter for gossip, counting on in memory");
-                least
-            }
-        }
+        // It panicked or hangs on its disk: it is not asked again.
+        let Ok(Ok((next, generation))) = tokio::time::timeout(GENERATION_PATIENCE, asked).await else {
+            tracing::error!("no boot counter for gossip, counting on in memory");
+            return least;
+        };
+        self.next_generation = Some(next);
+        generation.max(least)
     }
 
     /// Looks after one run of chitchat.
