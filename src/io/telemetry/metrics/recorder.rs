@@ -54,8 +54,11 @@ impl Metrics {
     pub fn install(kind: PeerKind) -> Result<Self, InstallError> {
         let recorder = recorder();
         let metrics = Self::with(&recorder, kind);
-        metrics::set_global_recorder(recorder).map_err(|_| InstallError::Second)?;
-        Ok(metrics)
+        match metrics::set_global_recorder(recorder) {
+            Ok(()) => Ok(metrics),
+            // The error holds nothing but the recorder that was not taken.
+            Err(_) => Err(InstallError::Second),
+        }
     }
     /// The text that Prometheus scrapes. Walks everything: call it where blocking for a millisecond is no harm.
     pub fn render(&self) -> String {
@@ -172,10 +175,7 @@ mod tests {
     fn every_metric_of_a_daemon_is_there_from_the_start_and_no_other() {
         for (kind, not_there) in [(PeerKind::Registry, On::Node), (PeerKind::Node, On::Registry)] {
             let wanted = CATALOGUE.iter().filter(|metric| metric.on != not_there);
-            let wanted: BTreeSet<String> = wanted
-                .flat_map(|metric| metric.series())
-                .map(|(name, _)| name)
-                .collect();
+            let wanted: BTreeSet<String> = wanted.flat_map(Metric::series).map(|(name, _)| name).collect();
             let text = Metrics::new(kind).render();
             assert_eq!(names(&text), wanted, "{kind}");
             for metric in CATALOGUE.iter().filter(|metric| metric.on != not_there) {

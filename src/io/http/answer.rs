@@ -1,0 +1,63 @@
+//! Answers as JSON: what `--format json` prints, and `{"error": {code, message, hint}}` with a fitting status code.
+
+use crate::pure::protocol::{ErrorCode, Failure, Response as Answer};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+/// How long a client should wait before it asks again, in seconds, where that helps.
+const RETRY_SECONDS: &str = "1";
+
+/// The HTTP answer to a request of the protocol.
+pub fn answer(answer: Answer) -> Response {
+    match answer {
+        Answer::Failed(failure) => failed(&failure),
+        Answer::Status(report) => whole(&report),
+        Answer::Peers(rows) => whole(&rows),
+        Answer::Registry(report) => whole(&report),
+        Answer::Nodes(rows) => whole(&rows),
+        Answer::Applications(rows) => whole(&rows),
+        Answer::Application(application) => whole(&application),
+        Answer::Servers(rows) => whole(&rows),
+        Answer::Resolved(resolved) => whole(&resolved),
+        Answer::Happened(happening) => whole(&happening),
+        Answer::Plan(plan) => whole(&plan),
+        Answer::Applied(report) => whole(&report),
+        Answer::Commanded(report) => whole(&report),
+        Answer::Logs(report) => whole(&report),
+    }
+}
+
+/// A failure of the protocol as JSON.
+pub fn failed(failure: &Failure) -> Response {
+    let code = serde_json::to_value(failure.code).unwrap_or_default();
+    let code = code.as_str().unwrap_or("internal");
+    let mut response = error(status(failure.code), code, &failure.message, &failure.hint);
+    if matches!(failure.code, ErrorCode::Overloaded | ErrorCode::Unavailable) {
+        let retry = HeaderValue::from_static(RETRY_SECONDS);
+        response.headers_mut().insert(header::RETRY_AFTER, retry);
+    }
+    response
+}
+
+/// An error of our own, which never reached the daemon's core.
+pub(super) fn error(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
+    let body = json!({ "error": { "code": code, "message": message, "hint": hint } });
+    (status, axum::Json(body)).into_response()
+}
+
+fn whole(value: &impl Serialize) -> Response {
+    axum::Json(value).into_response()
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Invalid => StatusCode::BAD_REQUEST,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NotMaster | ErrorCode::Precondition | ErrorCode::StaleEpoch => StatusCode::CONFLICT,
+        ErrorCode::Unavailable | ErrorCode::InDoubt | ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,159 @@
+//! Which path asks what.
+
+use super::answer::{answer, error, failed};
+use super::backend::Backend;
+use super::discovery;
+use super::guard::{self, Hosts};
+use crate::io::telemetry::metrics::Metrics;
+use crate::pure::base::limits::{NAME_BYTES_MAX, RESOLVE_DEADLINE};
+use crate::pure::base::{ApplicationName, GridName};
+use crate::pure::protocol::{ErrorCode, Failure, Request, Response as Answer};
+use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a read may take: the daemon's loop answers in milliseconds or is in trouble.
+const READ_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What every request needs.
+pub(super) struct Shared {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) metrics: Metrics,
+    pub(super) hosts: Hosts,
+    pub(super) grid: GridName,
+    /// Was the daemon ready once? Before that it may not have met the peers whose targets it would name.
+    pub(super) was_ready: AtomicBool,
+}
+
+/// All routes.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/v1/status", get(|shared| read(shared, Request::Status)))
+        .route("/v1/peers", get(|shared| read(shared, Request::Peers)))
+        .route("/v1/registry", get(|shared| read(shared, Request::Registry)))
+        .route("/v1/nodes", get(|shared| read(shared, Request::Nodes)))
+        .route("/v1/applications", get(|shared| read(shared, Request::Applications)))
+        .route("/v1/servers", get(servers))
+        .route("/v1/resolve/{id}", get(resolve))
+        .route("/v1/sd/prometheus", get(targets))
+        .fallback(guard::not_found)
+        .method_not_allowed_fallback(guard::not_allowed)
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), guard::guard))
+        .with_state(shared)
+}
+
+async fn read(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    answer(ask(&shared, request, READ_DEADLINE).await)
+}
+
+async fn servers(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
+) -> Response {
+    let Ok(Query(query)) = query else {
+        return invalid("the query cannot be read", "use ?application=NAME or nothing");
+    };
+    let application = match query.get("application").map(|name| name.parse::<ApplicationName>()) {
+        None => None,
+        Some(Ok(name)) => Some(name),
+        Some(Err(error)) => return invalid(&error.to_string(), "use ?application=NAME or nothing"),
+    };
+    answer(ask(&shared, Request::Servers { application }, READ_DEADLINE).await)
+}
+
+async fn resolve(State(shared): State<Arc<Shared>>, id: Result<Path<String>, PathRejection>) -> Response {
+    let id = match id {
+        Ok(Path(id)) if id.len() <= NAME_BYTES_MAX => id,
+        _ => {
+            return invalid(
+                "the id cannot be read",
+                "use /v1/resolve/ID with an adapter, group or object id",
+            );
+        }
+    };
+    let request = Request::Resolve { id, at_least: None };
+    // The core ends a resolve at its own deadline, with a better answer than ours.
+    answer(ask(&shared, request, RESOLVE_DEADLINE + READ_DEADLINE).await)
+}
+
+async fn targets(State(shared): State<Arc<Shared>>) -> Response {
+    let ready = shared.backend.ready().is_ok();
+    if !shared.was_ready.fetch_or(ready, Ordering::Relaxed) && !ready {
+        return unsure("this peer is starting");
+    }
+    match ask(&shared, Request::Peers, READ_DEADLINE).await {
+        Answer::Peers(peers) => match discovery::groups(&shared.grid, &peers) {
+            Some(groups) => axum::Json(groups).into_response(),
+            None => unsure("no peer with an HTTP address is known"),
+        },
+        _ => unsure("the peers cannot be told now"),
+    }
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let metrics = shared.metrics.clone();
+    let Ok(text) = tokio::task::spawn_blocking(move || metrics.render()).await else {
+        let failure = Failure::new(
+            ErrorCode::Internal,
+            "the metrics cannot be written",
+            "look into this peer's log",
+        );
+        return failed(&failure);
+    };
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}
+
+async fn live(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.backend.live() {
+        "live\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the daemon's loop does not answer\n").into_response()
+    }
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.backend.ready() {
+        Ok(()) => {
+            shared.was_ready.store(true, Ordering::Relaxed);
+            "ready\n".into_response()
+        }
+        Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n").into_response(),
+    }
+}
+
+async fn ask(shared: &Shared, request: Request, deadline: Duration) -> Answer {
+    let answer = timeout(deadline, shared.backend.ask(request)).await;
+    answer.unwrap_or_else(|_| {
+        let text = format!("no answer within {} s", deadline.as_secs());
+        Answer::Failed(Failure::new(
+            ErrorCode::TimedOut,
+            text,
+            "ask again, or ask another registry",
+        ))
+    })
+}
+
+fn invalid(message: &str, hint: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "invalid", message, hint)
+}
+
+/// Keeps Prometheus at the targets that it has.
+fn unsure(message: &str) -> Response {
+    let hint = "Prometheus keeps the targets that it has and asks again";
+    error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, hint)
+}
