@@ -214,6 +214,8 @@ pub struct Peer {
     pub(super) record: Option<Record>,
     /// A registry's log as it last told, on this link or an earlier one.
     pub(super) summary: Option<Summary>,
+    /// The end of a master's log as far as it has fed it to us.
+    pub(super) fed: Option<Version>,
     /// A node's word about itself and its servers.
     pub(super) node: Option<Arc<NodeSight>>,
     /// Why it cannot be reached.
@@ -229,6 +231,7 @@ impl Peer {
             status: None,
             record: None,
             summary: None,
+            fed: None,
             node: None,
             unreachable: String::new(),
         }
@@ -237,7 +240,7 @@ impl Peer {
     pub(super) fn version(&self) -> Option<Version> {
         let told = self.summary.as_ref().map(|summary| summary.end);
         let gossiped = self.record.as_ref().and_then(|record| record.version);
-        [told, gossiped]
+        [told, gossiped, self.fed]
             .into_iter()
             .flatten()
             .max_by_key(|version| (version.serial, version.epoch))

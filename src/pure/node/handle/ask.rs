@@ -50,6 +50,7 @@ impl Node {
             | Message::Entries { .. }
             | Message::Have { .. }
             | Message::Snapshot { .. }
+            | Message::SnapshotNext { .. }
             | Message::NodeStatus(_)
             | Message::Servers { .. }
             | Message::Answer { .. } => (),

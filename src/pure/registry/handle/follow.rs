@@ -109,6 +109,9 @@ impl Registry {
             return;
         }
         let version = self.database.end();
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.fed = Some(version);
+        }
         out.push(Effect::Send {
             to: from.clone(),
             message: Message::Have { epoch, version },
