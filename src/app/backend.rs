@@ -1,20 +1,24 @@
 //! What HTTP asks of a daemon: reads from the view, the rest through the loop.
 
+use crate::io::clock;
 use crate::io::http::Backend;
 use crate::io::net::{Arrival, Reader, Replier};
+use crate::pure::base::Time;
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::{Request, Response};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// How long an HTTP client may wait for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// A loop that has not turned for this long is not alive.
+const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// The daemon behind its HTTP server.
 #[expect(missing_debug_implementations, reason = "holds a closure")]
-pub struct Daemon {
+pub(super) struct Daemon {
     reader: Reader,
     inbox: mpsc::Sender<Arrival>,
     /// Why it is not ready, one reason each; empty when it is.
@@ -22,24 +26,24 @@ pub struct Daemon {
     beat: Arc<Heartbeat>,
 }
 
-/// Set by the loop, cleared by who looks: a loop that stands still is not alive.
+/// When the loop last turned: one that stands still is not alive.
 #[derive(Debug, Default)]
-pub struct Heartbeat(AtomicBool);
+pub(super) struct Heartbeat(AtomicU64);
 
 impl Heartbeat {
-    /// The loop is alive.
-    pub fn beat(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// The loop turns.
+    pub(super) fn beat(&self) {
+        self.0.store(clock::now().as_micros(), Ordering::Relaxed);
     }
-    /// Has the loop been alive since the last look?
-    pub fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+    /// Did it turn within the last few seconds? It turns once a second when nothing happens.
+    fn is_fresh(&self) -> bool {
+        clock::now().since(Time::from_micros(self.0.load(Ordering::Relaxed))) < STANDSTILL
     }
 }
 
 impl Daemon {
     /// A backend over the parts of a loop.
-    pub fn new(reader: Reader, inbox: mpsc::Sender<Arrival>, unready: watch::Receiver<Vec<String>>, beat: Arc<Heartbeat>) -> Self {
+    pub(super) fn new(reader: Reader, inbox: mpsc::Sender<Arrival>, unready: watch::Receiver<Vec<String>>, beat: Arc<Heartbeat>) -> Self {
         Self { reader, inbox, unready, beat }
     }
 }
@@ -66,15 +70,7 @@ impl Backend for Daemon {
         let reasons = self.unready.borrow().clone();
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
     }
-    async fn live(&self) -> bool {
-        // The loop ticks at least once a second.
-        self.beat.take();
-        for _ in 0..30 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if self.beat.take() {
-                return true;
-            }
-        }
-        false
+    fn live(&self) -> bool {
+        self.beat.is_fresh()
     }
 }

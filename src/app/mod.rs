@@ -1,6 +1,6 @@
 //! Builds a registry or a node out of the parts and runs its loop.
 
-// pub mod backend;
+mod backend;
 pub mod failure;
 mod gauges;
 pub mod ground;

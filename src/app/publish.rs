@@ -10,13 +10,13 @@ const WATCHERS_MAX: usize = 256;
 
 /// Who watches, and how a change becomes news.
 #[derive(Debug, Default)]
-pub struct News {
+pub(super) struct News {
     watchers: Vec<Replier>,
 }
 
 impl News {
     /// Takes a watcher in, or tells it that there are too many.
-    pub fn watch(&mut self, watcher: Replier) {
+    pub(super) fn watch(&mut self, watcher: Replier) {
         self.watchers.retain(|known| !known.is_closed());
         if self.watchers.len() < WATCHERS_MAX {
             self.watchers.push(watcher);
@@ -26,7 +26,7 @@ impl News {
         }
     }
     /// Tells it everywhere. A watcher that does not keep up is let go: it comes back and starts from the present.
-    pub fn tell(&mut self, happening: &Happening) {
+    pub(super) fn tell(&mut self, happening: &Happening) {
         let Happening { subject, name, state, reason, version, .. } = happening;
         let version = version.as_deref().unwrap_or_default();
         if is_trouble(state) {
@@ -51,7 +51,7 @@ fn kind(subject: &str) -> &'static str {
         "registry" => "registry",
         "server" => "server",
         "application" => "application",
-        "registry link" | "node link" => "link",
-        _ => "other",
+        "node" => "node",
+        _ => "peer",
     }
 }

@@ -4,18 +4,20 @@
 //! one transaction, swaps the readers' view, and only then sends, answers and publishes. A disk that fails ends the process:
 //! memory that is ahead of the disk must not speak.
 
+use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
-use super::gauges;
+use super::gauges::{self, Gauges};
 use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
 use super::publish::News;
 use crate::io::config::{self, Kind};
 use crate::io::gossip::Gossip;
 use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
 use crate::io::store::{Database as Store, remembered};
-use crate::io::clock;
+use crate::io::telemetry::metrics::Metrics;
+use crate::io::{clock, http};
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Change, PeerCard, Record, Role};
+use crate::pure::membership::{Change, PeerCard, PeerKind, Record, Role};
 use crate::pure::protocol::Request;
 use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, ReplyTo, View};
 use arc_swap::ArcSwap;
@@ -87,11 +89,13 @@ struct Shell {
     network: Network,
     gossip: Gossip,
     news: News,
+    gauges: Gauges,
+    metrics: Metrics,
     replies: BTreeMap<ReplyTo, Replier>,
     next_reply: u64,
     wake: Option<Time>,
     unready: watch::Sender<Vec<String>>,
-    beat: (),
+    beat: Arc<Heartbeat>,
     arrivals: mpsc::Receiver<Arrival>,
     members: mpsc::Receiver<Vec<Change>>,
     /// Held for its lock.
@@ -101,14 +105,18 @@ struct Shell {
 impl Shell {
     async fn build(config: config::Config, ground: Ground, core: Registry, store: Store) -> Result<Self, Failure> {
         let view = Arc::new(ArcSwap::from_pointee(core.view()));
-        let reader = reader(view.clone());
+        let metrics = Metrics::install(PeerKind::Registry).map_err(Failure::at("set up metrics"))?;
+        let reader = reader(view.clone(), metrics.clone());
         let (inbox, arrivals) = mpsc::channel(INBOX);
         let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
-        let beat = ();
+        let beat = Arc::new(Heartbeat::default());
         let first = first_record(&ground.card, core.promise());
         let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
         if let Some(listener) = ground.http {
-            drop((listener, readiness));
+            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
+            let addresses = vec![config.peer.listen.clone(), ground.card.address.clone()].into_iter().chain(ground.card.http.clone());
+            let settings = http::Settings { grid: config.grid.clone(), addresses: addresses.collect() };
+            tokio::spawn(http::serve(listener, Arc::new(backend), metrics.clone(), settings, std::future::pending()));
         }
         let network = Network::start(ground.control, Settings::new(ground.card.clone(), config.grid.clone()), inbox, reader);
         tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
@@ -121,6 +129,8 @@ impl Shell {
             network,
             gossip,
             news: News::default(),
+            gauges: Gauges::new(metrics.clone()),
+            metrics,
             replies: BTreeMap::new(),
             next_reply: 0,
             wake: None,
@@ -137,6 +147,7 @@ impl Shell {
         let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
         self.turn(vec![Event::Started]).await?;
         super::signals::notify_ready();
+        let mut upkeep = tokio::time::interval(Duration::from_secs(5));
         loop {
             let pause = self.wake.map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let events = tokio::select! {
@@ -144,6 +155,7 @@ impl Shell {
                 () = stop.wait() => break,
                 Some(arrival) = self.arrivals.recv() => self.collect(arrival),
                 Some(changes) = self.members.recv() => vec![Event::Members(changes)],
+                _ = upkeep.tick() => { self.metrics.run_upkeep(); continue }
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
             };
             self.turn(events).await?;
@@ -191,10 +203,13 @@ impl Shell {
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
     async fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
         
+        self.beat.beat();
         let mut said = Vec::new();
         let mut durable = Vec::new();
         for event in events {
-            for effect in self.core.handle(event, &clock::moment()) {
+            let moment = clock::moment();
+            self.gauges.arrived(&event, moment.now);
+            for effect in self.core.handle(event, &moment) {
                 match effect {
                     Effect::Identity(_) | Effect::Commit(_) => durable.push(effect),
                     _ => said.push(effect),
@@ -205,7 +220,7 @@ impl Shell {
             tokio::task::block_in_place(|| self.make_durable(durable))?;
         }
         let view = Arc::new(self.core.view());
-        gauges::registry(&view, self.arrivals.len(), INBOX);
+        self.gauges.turned(&view, self.arrivals.len(), INBOX);
         self.unready.send_replace(unready(&view));
         self.view.store(view);
         for effect in said {
@@ -237,7 +252,7 @@ impl Shell {
         let Some(batch) = batch else { return Ok(()) };
         let start = clock::now();
         self.store.commit(&batch).map_err(Failure::at("write to the database"))?;
-        metrics::histogram!("floe_store_commit_duration_seconds").record(clock::now().since(start).as_secs_f64());
+        self.gauges.committed(clock::now().since(start).as_secs_f64(), self.store.size_bytes());
         Ok(())
     }
 
@@ -250,11 +265,11 @@ impl Shell {
                 }
             }
             Effect::Send { to, message } => {
-                gauges::sent(&message);
+                self.gauges.sent(&message);
                 self.network.send(&to, message);
             }
             Effect::Reply { to, response, last } => {
-                gauges::replied(&response);
+                self.gauges.replied(to, &response, clock::now());
                 let reply = if last { self.replies.remove(&to) } else { None };
                 if let Some(reply) = reply.as_ref().or_else(|| self.replies.get(&to)) {
                     reply.send(response, last);
@@ -272,12 +287,12 @@ impl Shell {
 }
 
 /// Answers reads in the connection's own task, from the view.
-fn reader(view: Arc<ArcSwap<View>>) -> Reader {
+fn reader(view: Arc<ArcSwap<View>>, metrics: Metrics) -> Reader {
     let turn = AtomicU64::new(0);
     Arc::new(move |request: &Request| {
         let turn = if matches!(request, Request::Resolve { .. }) { turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let response = view.load().answer(request, turn)?;
-        gauges::read(request, &response);
+        gauges::read(&metrics, request, &response);
         Some(response)
     })
 }
@@ -298,7 +313,8 @@ fn first_record(card: &PeerCard, promise: crate::pure::lineage::Epoch) -> Record
 fn unready(view: &View) -> Vec<String> {
     use crate::pure::membership::Standing;
     match view.standing {
-        Standing::Leading | Standing::Following => Vec::new(),
+        // A replica without a master serves reads all the same.
+        Standing::Leading | Standing::Following | Standing::Detached => Vec::new(),
         standing => vec![format!("registry {} is {standing}: {}", view.card.name, view.reason)],
     }
 }

@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM or SIGINT: stop.
 #[derive(Debug)]
-pub struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -14,7 +14,7 @@ impl Stop {
     ///
     /// # Errors
     /// When the handlers cannot be set.
-    pub fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
     /// Waits for either.
@@ -27,14 +27,14 @@ impl Stop {
 }
 
 /// Tells systemd that the daemon serves; nothing happens where there is none.
-pub fn notify_ready() {
+pub(super) fn notify_ready() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!(%error, "the service manager was not told");
     }
 }
 
 /// Tells systemd that the daemon is on its way out.
-pub fn notify_stopping() {
+pub(super) fn notify_stopping() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         tracing::warn!(%error, "the service manager was not told");
     }
