@@ -273,3 +273,7 @@ impl Serve {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "connection_test.rs"]
+mod tests;
