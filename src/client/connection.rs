@@ -20,9 +20,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Most requests in flight on one connection: what a peer takes by default. More wait for their turn.
 const IN_FLIGHT_MAX: usize = 64;
 /// How often an idle connection is pinged: well below the time after which a peer drops an idle client.
-const IDLE_PING: Duration = Duration::from_secs(60);
+const IDLE_PING: Duration = Duration::from_mins(1);
 /// How long an idle connection may be silent: several unanswered pings.
-const IDLE_SILENCE: Duration = Duration::from_secs(300);
+const IDLE_SILENCE: Duration = Duration::from_mins(5);
 /// What the other side may keep for itself of a deadline, so that its own words arrive before we give up.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(100);
 /// Bounds of what we queue: a client that is not read from waits.
@@ -139,9 +139,8 @@ impl Connection {
     pub async fn ask(&self, request: Request, limit: Duration) -> Result<Answers, CallError> {
         let deadline = Instant::now() + limit;
         let turn = timeout_at(deadline, Arc::clone(&self.inner.turns).acquire_owned()).await;
-        let turn = match turn {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => return Err(CallError::TimedOut { after: limit }),
+        let Ok(Ok(turn)) = turn else {
+            return Err(CallError::TimedOut { after: limit });
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let told = remaining.min(REQUEST_DEADLINE_MAX);

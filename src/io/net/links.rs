@@ -82,6 +82,12 @@ struct Entry {
     gone: watch::Receiver<()>,
 }
 
+impl Entry {
+    fn stands(&self) -> bool {
+        self.state != State::Closing
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Preparing,
@@ -110,7 +116,7 @@ impl Links {
         let mut table = self.lock();
         let mut predecessor = None;
         if let Some(entry) = table.links.get(&candidate.card.name) {
-            if entry.state != State::Closing {
+            if entry.stands() {
                 match choose(&self.own_name, &entry.candidate, &candidate) {
                     Choice::Newcomer => {}
                     Choice::Existing(reason) => return Admission::Refused(reason),
@@ -174,14 +180,17 @@ impl Links {
         self.changed.subscribe()
     }
 
-    /// Waits until none of these peers is linked, and then counts as dialling `address` until the result is dropped.
+    /// Waits until none of these peers is linked, nor any other at `address`, and then counts as dialling until the
+    /// result is dropped.
     pub(super) async fn dial(&self, names: Vec<PeerName>, address: &Address) -> Dial<'_> {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
             {
                 let mut table = self.lock();
-                if !names.iter().any(|name| holds(&table, name)) {
+                let linked = names.iter().any(|name| holds(&table, name))
+                    || (table.links.values()).any(|entry| entry.stands() && entry.candidate.card.address == *address);
+                if !linked {
                     table.last_id += 1;
                     let id = table.last_id;
                     table.dials.insert(id, (names, address.clone()));
@@ -232,7 +241,7 @@ impl Drop for Dial<'_> {
 }
 
 fn holds(table: &Table, name: &PeerName) -> bool {
-    table.links.get(name).is_some_and(|entry| entry.state != State::Closing)
+    table.links.get(name).is_some_and(Entry::stands)
 }
 
 /// Which of two connections to one peer stays.
