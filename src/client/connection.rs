@@ -5,6 +5,7 @@
 use super::Options;
 use super::pending::{Answers, CallError, Pending, Ticket};
 use crate::io::net::stream::{FrameReader, Outbox, QueueBounds, StreamError, Writer, outbox};
+use crate::io::net::tcp::open;
 use crate::pure::base::Address;
 use crate::pure::base::limits::{FRAME_BYTES_MAX, HELLO_FRAME_BYTES_MAX, REQUEST_DEADLINE_MAX};
 use crate::pure::membership::PeerCard;
@@ -13,7 +14,6 @@ use crate::pure::protocol::{Envelope, Hello, Request, Response, Who};
 use crate::pure::wire::{decode, encode, frame};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -61,11 +61,7 @@ impl Connection {
     }
 
     async fn greet(address: &Address, options: &Options) -> Result<Self, String> {
-        let host = address.host().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, address.port()))
-            .await
-            .map_err(|error| format!("connect: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| format!("connect: {error}"))?;
+        let stream = open(address, options.connect_timeout).await?;
         let (read, write) = stream.into_split();
         let mut reader = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
         let (outbox, mut writer) = outbox(write, QUEUE);

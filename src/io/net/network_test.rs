@@ -320,3 +320,39 @@ async fn beyond_the_connection_limit_newcomers_are_turned_away() {
     let refusal = second.read_hello().await.refusal.expect("a refusal");
     assert!(refusal.contains("connections already"), "{refusal}");
 }
+
+#[tokio::test]
+async fn somebody_else_at_an_address_is_linked_and_the_expected_one_reported() {
+    let mut a = Peer::start("a").await;
+    let b = Peer::start("b").await;
+    a.network.dial(vec![Target {
+        name: Some("c".parse().unwrap()),
+        address: b.address.clone(),
+    }]);
+    let (peer, reason) = a.unreachable().await;
+    assert_eq!(peer.as_ref().map(PeerName::as_str), Some("c"));
+    assert!(reason.contains("b answers there"), "{reason}");
+    assert_eq!(a.linked().await, b.card);
+    // It is not dialled again for the sake of the other.
+    let nothing = timeout(Duration::from_millis(200), a.arrivals.recv()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn a_second_data_folder_of_one_name_stays_out_when_we_dial_it() {
+    let mut a = Peer::start("a").await;
+    let b = Peer::start("b").await;
+    a.dial(&[&b.address]);
+    assert_eq!(a.linked().await, b.card);
+    let double = Peer::start_with("b", |settings| settings.card.instance = InstanceId::from_bits(7)).await;
+    a.dial(&[&b.address, &double.address]);
+    let (_, reason) = a.unreachable().await;
+    for part in [
+        "peer name b is taken",
+        &b.address.to_string(),
+        &double.address.to_string(),
+    ] {
+        assert!(reason.contains(part), "{reason:?} lacks {part:?}");
+    }
+    assert!(a.network.send(&b.card.name, message(1)));
+}
