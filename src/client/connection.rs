@@ -5,6 +5,7 @@
 use super::Options;
 use super::pending::{Answers, CallError, Pending, Ticket};
 use crate::io::net::stream::{FrameReader, Outbox, QueueBounds, StreamError, Writer, outbox};
+use crate::io::net::tcp::open;
 use crate::pure::base::Address;
 use crate::pure::base::limits::{FRAME_BYTES_MAX, HELLO_FRAME_BYTES_MAX, REQUEST_DEADLINE_MAX};
 use crate::pure::membership::PeerCard;
@@ -13,16 +14,15 @@ use crate::pure::protocol::{Envelope, Hello, Request, Response, Who};
 use crate::pure::wire::{decode, encode, frame};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Most requests in flight on one connection: what a peer takes by default. More wait for their turn.
 const IN_FLIGHT_MAX: usize = 64;
 /// How often an idle connection is pinged: well below the time after which a peer drops an idle client.
-const IDLE_PING: Duration = Duration::from_secs(60);
+const IDLE_PING: Duration = Duration::from_mins(1);
 /// How long an idle connection may be silent: several unanswered pings.
-const IDLE_SILENCE: Duration = Duration::from_secs(300);
+const IDLE_SILENCE: Duration = Duration::from_mins(5);
 /// What the other side may keep for itself of a deadline, so that its own words arrive before we give up.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(100);
 /// Bounds of what we queue: a client that is not read from waits.
@@ -61,11 +61,7 @@ impl Connection {
     }
 
     async fn greet(address: &Address, options: &Options) -> Result<Self, String> {
-        let host = address.host().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, address.port()))
-            .await
-            .map_err(|error| format!("connect: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| format!("connect: {error}"))?;
+        let stream = open(address, options.connect_timeout).await?;
         let (read, write) = stream.into_split();
         let mut reader = FrameReader::new(read, HELLO_FRAME_BYTES_MAX);
         let (outbox, mut writer) = outbox(write, QUEUE);
@@ -139,9 +135,8 @@ impl Connection {
     pub async fn ask(&self, request: Request, limit: Duration) -> Result<Answers, CallError> {
         let deadline = Instant::now() + limit;
         let turn = timeout_at(deadline, Arc::clone(&self.inner.turns).acquire_owned()).await;
-        let turn = match turn {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => return Err(CallError::TimedOut { after: limit }),
+        let Ok(Ok(turn)) = turn else {
+            return Err(CallError::TimedOut { after: limit });
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let told = remaining.min(REQUEST_DEADLINE_MAX);
@@ -273,3 +268,7 @@ impl Serve {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "connection_test.rs"]
+mod tests;

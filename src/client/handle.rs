@@ -106,3 +106,7 @@ impl Client {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "handle_test.rs"]
+mod tests;

@@ -115,7 +115,7 @@ impl Pending {
 pub struct Answers {
     connection: Connection,
     ticket: Ticket,
-    answers: mpsc::Receiver<(Response, bool)>,
+    incoming: mpsc::Receiver<(Response, bool)>,
     over: bool,
     _turn: OwnedSemaphorePermit,
 }
@@ -124,13 +124,13 @@ impl Answers {
     pub(super) fn new(
         connection: Connection,
         ticket: Ticket,
-        answers: mpsc::Receiver<(Response, bool)>,
+        incoming: mpsc::Receiver<(Response, bool)>,
         turn: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             connection,
             ticket,
-            answers,
+            incoming,
             over: false,
             _turn: turn,
         }
@@ -140,7 +140,7 @@ impl Answers {
         if self.over {
             return None;
         }
-        let (response, last) = self.answers.recv().await?;
+        let (response, last) = self.incoming.recv().await?;
         self.over = last;
         Some(response)
     }

@@ -131,9 +131,8 @@ impl<'a> Search<'a> {
     async fn through_node(&mut self, node: &Connection) -> Option<Connection> {
         let remaining = self.deadline.saturating_duration_since(Instant::now());
         let limit = remaining.min(self.client.options().connect_timeout);
-        let rows = match node.call(Request::Peers, limit).await {
-            Ok(Response::Peers(rows)) => rows,
-            Ok(_) | Err(_) => return None,
+        let Ok(Response::Peers(rows)) = node.call(Request::Peers, limit).await else {
+            return None;
         };
         let registries = registries(rows);
         self.client.learn(registries.iter().cloned());

@@ -4,7 +4,7 @@
 
 use super::Arrival;
 use super::links::Seat;
-use super::shared::Shared;
+use super::shared::{Counted, Shared};
 use super::stream::{FrameReader, Outbox, StreamError, Writer};
 use crate::pure::base::limits::FRAME_BYTES_MAX;
 use crate::pure::membership::PeerCard;
@@ -56,7 +56,7 @@ impl Link {
                 };
                 shared.links.ready(&seat);
                 room.send(Arrival::Linked(card.clone()));
-                linked = Some(shared.count_link(card.kind));
+                linked = Some(Counted::link(card.kind));
                 tracing::info!(peer = %card.name, address = %card.address, "linked");
                 reader.touch();
                 read(&shared, &card, &mut reader, &outbox).await

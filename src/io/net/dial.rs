@@ -4,9 +4,11 @@
 use super::Arrival;
 use super::connection::Link;
 use super::greeting::{hello, refusal};
-use super::links::{Admission, Candidate, Dialler};
+use super::links::Admission;
+use super::rule::{Candidate, Dialler, Prospect};
 use super::shared::Shared;
 use super::stream::{FrameReader, StreamError, outbox};
+use super::tcp::open;
 use crate::io::clock;
 use crate::pure::base::limits::HELLO_FRAME_BYTES_MAX;
 use crate::pure::base::{Address, PeerName};
@@ -14,19 +16,14 @@ use crate::pure::membership::{PeerCard, Target};
 use crate::pure::protocol::{Hello, Who};
 use crate::pure::wire::decode;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 /// A link that ended sooner than this counts as a failed dial: two sides that cannot talk must not redial in a circle.
 const LIVED: Duration = Duration::from_secs(1);
-/// Most names that are remembered for one address, beyond those that are expected there.
-const MET_MAX: usize = 4;
 
 /// The addresses that are dialled.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl Targets {
                 shared: Arc::clone(&self.shared),
                 address: address.clone(),
                 expected,
-                met: Vec::new(),
+                met: None,
                 failures: 0,
             };
             let span = tracing::debug_span!("dial", %address);
@@ -101,8 +98,8 @@ struct Dialling {
     shared: Arc<Shared>,
     address: Address,
     expected: watch::Receiver<Vec<PeerName>>,
-    /// Who was met at this address, the latest last.
-    met: Vec<PeerName>,
+    /// Who answered at this address last.
+    met: Option<PeerCard>,
     failures: u32,
 }
 
@@ -156,7 +153,7 @@ impl Dialling {
 
     async fn report(&self, reason: String) {
         let arrival = Arrival::Unreachable {
-            peer: self.expected.borrow().first().or(self.met.last()).cloned(),
+            peer: (self.expected.borrow().first().cloned()).or(self.met.as_ref().map(|card| card.name.clone())),
             address: self.address.clone(),
             reason,
         };
@@ -167,16 +164,14 @@ impl Dialling {
     /// Waits until nobody of this address is linked, dials, and stays with the link until its end.
     async fn dial_once(&mut self) -> Outcome {
         let shared = Arc::clone(&self.shared);
-        let names = self
-            .expected
-            .borrow_and_update()
-            .iter()
-            .chain(&self.met)
-            .cloned()
-            .collect();
+        let prospect = Prospect {
+            address: self.address.clone(),
+            expected: self.expected.borrow_and_update().clone(),
+            met: self.met.clone(),
+        };
         let mut expected = self.expected.clone();
         let dial = tokio::select! {
-            dial = shared.links.dial(names, &self.address) => dial,
+            dial = shared.links.dial(prospect) => dial,
             // Who is expected has changed: look again.
             changed = expected.changed() => {
                 if changed.is_err() {
@@ -240,9 +235,8 @@ impl Dialling {
         let seat = loop {
             match self.shared.links.admit(candidate.clone()) {
                 Admission::Admitted(seat) => break seat,
-                Admission::Refused(reason) => {
-                    return Err(self.unless_linked(&card.name, reason));
-                }
+                Admission::Refused(reason) => return Err(Outcome::Failed(reason)),
+                Admission::Superfluous(_) => return Err(Outcome::Superfluous),
                 Admission::Undecided(mut existing) => {
                     if timeout(self.shared.settings.settle_max, existing.changed())
                         .await
@@ -276,60 +270,16 @@ impl Dialling {
         if let Some(reason) = refusal(&self.shared.settings, &theirs, &self.address.to_string()) {
             return Err(Outcome::Failed(reason));
         }
-        self.meet(&card.name);
+        self.met = Some(card.clone());
         if let Some(reason) = &theirs.refusal {
             let reason: String = reason.chars().filter(|c| !c.is_control()).take(2_000).collect();
-            return Err(self.unless_linked(&card.name, format!("refused: {reason}")));
+            // It matters only if no link to the peer stands.
+            return Err(if self.shared.links.holds(&card.name) {
+                Outcome::Superfluous
+            } else {
+                Outcome::Failed(format!("refused: {reason}"))
+            });
         }
         Ok(card.clone())
     }
-
-    /// A refusal matters only if no link to the peer stands.
-    fn unless_linked(&self, name: &PeerName, reason: String) -> Outcome {
-        if self.shared.links.holds(name) {
-            Outcome::Superfluous
-        } else {
-            Outcome::Failed(reason)
-        }
-    }
-
-    fn meet(&mut self, name: &PeerName) {
-        self.met.retain(|met| met != name);
-        self.met.push(name.clone());
-        if self.met.len() > MET_MAX {
-            self.met.remove(0);
-        }
-    }
-}
-
-/// A TCP connection to an address, its host name resolved off the loop.
-async fn open(address: &Address, limit: Duration) -> Result<TcpStream, String> {
-    let host = address.host().trim_start_matches('[').trim_end_matches(']');
-    let places: Vec<SocketAddr> = match timeout(limit, tokio::net::lookup_host((host, address.port()))).await {
-        Err(_) => return Err(format!("resolving {host} took longer than {limit:?}")),
-        Ok(Err(error)) => return Err(format!("resolving {host}: {error}")),
-        Ok(Ok(places)) => places.collect(),
-    };
-    let mut reason = format!("{host} has no address");
-    for place in places {
-        match timeout(limit, TcpStream::connect(place)).await {
-            Err(_) => reason = format!("connect: no answer within {limit:?}"),
-            Ok(Err(error)) => reason = format!("connect: {error}"),
-            Ok(Ok(stream)) => match usable(stream) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => reason = format!("connect: {error}"),
-            },
-        }
-    }
-    Err(reason)
-}
-
-fn usable(stream: TcpStream) -> io::Result<TcpStream> {
-    // On loopback the kernel may connect a socket to itself when nobody listens on a port that it hands out; such a
-    // connection would also keep the real owner from coming back.
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -1,48 +1,27 @@
-//! Which links stand: at most one per peer name, and the rule which of two connections to the same peer stays.
+//! Which links stand: at most one per peer name, and whom it would be vain to dial.
 //!
 //! A link is `Preparing` while its predecessor still says good-bye, `Ready` from the moment that its `Linked` is handed
 //! over, `Closing` from its end until its `Unlinked` was handed over. So arrivals of two links of one name never mix.
 
-use super::greeting::clash;
+use super::rule::{Candidate, Choice, Prospect, choose};
 use super::stream::Outbox;
-use crate::pure::base::{Address, PeerName};
+use crate::pure::base::PeerName;
 use crate::pure::membership::PeerCard;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// Who opened a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialler {
-    /// We did.
-    Us,
-    /// The other side did.
-    Them,
-}
-
-/// A connection that wants to become the link to a peer.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    /// Whom it leads to.
-    pub(super) card: PeerCard,
-    /// Who opened it.
-    pub(super) dialler: Dialler,
-    /// Where the other side speaks from.
-    pub(super) remote: String,
-    /// Its write queue.
-    pub(super) outbox: Outbox,
-}
-
 /// What the admission of a candidate came to.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// It is the link now.
     Admitted(Seat),
-    /// It must go; why.
+    /// It must not be; why.
     Refused(String),
+    /// The link that stands is as good, and stays; why.
+    Superfluous(String),
     /// Both connections are ours: the other side has kept one and closes the other. Ask again when this one is gone.
     Undecided(watch::Receiver<()>),
 }
@@ -70,7 +49,7 @@ pub(super) struct Links {
 struct Table {
     links: BTreeMap<PeerName, Entry>,
     /// Dials under way.
-    dials: BTreeMap<u64, (Vec<PeerName>, Address)>,
+    dials: BTreeMap<u64, Prospect>,
     last_id: u64,
 }
 
@@ -80,6 +59,12 @@ struct Entry {
     state: State,
     candidate: Candidate,
     gone: watch::Receiver<()>,
+}
+
+impl Entry {
+    fn stands(&self) -> bool {
+        self.state != State::Closing
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +95,11 @@ impl Links {
         let mut table = self.lock();
         let mut predecessor = None;
         if let Some(entry) = table.links.get(&candidate.card.name) {
-            if entry.state != State::Closing {
+            if entry.stands() {
                 match choose(&self.own_name, &entry.candidate, &candidate) {
                     Choice::Newcomer => {}
-                    Choice::Existing(reason) => return Admission::Refused(reason),
+                    Choice::Neither(reason) => return Admission::Refused(reason),
+                    Choice::Existing(reason) => return Admission::Superfluous(reason),
                     Choice::Theirs => return Admission::Undecided(entry.gone.clone()),
                 }
                 entry
@@ -167,24 +153,21 @@ impl Links {
     }
     /// Is there a link to this peer, or one about to be?
     pub(super) fn holds(&self, name: &PeerName) -> bool {
-        holds(&self.lock(), name)
-    }
-    /// Changes whenever a link or a dial begins or ends.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+        self.lock().links.get(name).is_some_and(Entry::stands)
     }
 
-    /// Waits until none of these peers is linked, and then counts as dialling `address` until the result is dropped.
-    pub(super) async fn dial(&self, names: Vec<PeerName>, address: &Address) -> Dial<'_> {
-        let mut changes = self.changes();
+    /// Waits until nobody is linked to whom the dial would lead, and then counts as dialling until the result is dropped.
+    pub(super) async fn dial(&self, prospect: Prospect) -> Dial<'_> {
+        let mut changes = self.changed.subscribe();
         loop {
             changes.mark_unchanged();
             {
                 let mut table = self.lock();
-                if !names.iter().any(|name| holds(&table, name)) {
+                let mut standing = table.links.values().filter(|entry| entry.stands());
+                if !standing.any(|entry| prospect.leads_to(&entry.candidate.card)) {
                     table.last_id += 1;
                     let id = table.last_id;
-                    table.dials.insert(id, (names, address.clone()));
+                    table.dials.insert(id, prospect);
                     return Dial { links: self, id };
                 }
             }
@@ -197,12 +180,11 @@ impl Links {
         if card.name < self.own_name {
             return;
         }
-        let mut changes = self.changes();
+        let mut changes = self.changed.subscribe();
         let quiet = async {
             loop {
                 changes.mark_unchanged();
-                let under_way = (self.lock().dials.values())
-                    .any(|(names, address)| names.contains(&card.name) || *address == card.address);
+                let under_way = self.lock().dials.values().any(|prospect| prospect.leads_to(card));
                 if !under_way || changes.changed().await.is_err() {
                     return;
                 }
@@ -228,56 +210,5 @@ impl Drop for Dial<'_> {
     fn drop(&mut self) {
         self.links.lock().dials.remove(&self.id);
         self.links.changed.send_replace(());
-    }
-}
-
-fn holds(table: &Table, name: &PeerName) -> bool {
-    table.links.get(name).is_some_and(|entry| entry.state != State::Closing)
-}
-
-/// Which of two connections to one peer stays.
-#[derive(Debug, PartialEq, Eq)]
-enum Choice {
-    Newcomer,
-    Existing(String),
-    /// The other side knows.
-    Theirs,
-}
-
-/// Both sides come to the same choice, each from what it knows: the dialler of each connection, and the peer's starts.
-fn choose(own_name: &PeerName, existing: &Candidate, newcomer: &Candidate) -> Choice {
-    let name = &newcomer.card.name;
-    if existing.card.instance != newcomer.card.instance {
-        return Choice::Existing(clash(
-            &existing.card,
-            &existing.remote,
-            &newcomer.card,
-            &newcomer.remote,
-        ));
-    }
-    match newcomer.card.generation.cmp(&existing.card.generation) {
-        Ordering::Greater => return Choice::Newcomer,
-        Ordering::Less => {
-            return Choice::Existing(format!(
-                "{name} was started again since: a link to its start {} stands, this is start {}",
-                existing.card.generation, newcomer.card.generation
-            ));
-        }
-        Ordering::Equal => {}
-    }
-    match (existing.dialler, newcomer.dialler) {
-        // They opened both, so they have given the older one up.
-        (Dialler::Them, Dialler::Them) => Choice::Newcomer,
-        (Dialler::Us, Dialler::Us) => Choice::Theirs,
-        (_, dialler) => {
-            let smaller = if own_name < name { Dialler::Us } else { Dialler::Them };
-            if dialler == smaller {
-                Choice::Newcomer
-            } else {
-                Choice::Existing(format!(
-                    "the link between {own_name} and {name} that the smaller name dialled stays"
-                ))
-            }
-        }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::connection::Link;
 use super::greeting::{hello, refusal};
-use super::links::{Admission, Candidate, Dialler};
+use super::links::Admission;
 use super::requests::Session;
+use super::rule::{Candidate, Dialler};
 use super::shared::Shared;
 use super::stream::{FrameReader, Outbox, StreamError, Writer, outbox};
 use crate::pure::base::limits::HELLO_FRAME_BYTES_MAX;
@@ -149,7 +150,9 @@ impl Entrance {
             outbox: self.outbox.clone(),
         };
         match self.shared.links.admit(candidate) {
-            Admission::Refused(reason) => self.refuse(card.name.as_str(), &reason).await,
+            Admission::Refused(reason) | Admission::Superfluous(reason) => {
+                self.refuse(card.name.as_str(), &reason).await;
+            }
             // The rule gives this only for connections that we dialled.
             Admission::Undecided(_) => {}
             Admission::Admitted(seat) => {

@@ -10,9 +10,11 @@ mod links;
 mod listener;
 mod network;
 mod requests;
+mod rule;
 mod settings;
 mod shared;
 pub mod stream;
+pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
 

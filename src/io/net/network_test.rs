@@ -40,7 +40,7 @@ async fn dialling_at_once_leaves_exactly_one_link() {
         };
         let (to_a, to_b) = (target(&a), target(&b));
         tokio::join!(async { a.network.dial(vec![to_b]) }, async {
-            b.network.dial(vec![to_a])
+            b.network.dial(vec![to_a]);
         });
         let context = format!("round {round}, names known: {named}");
         a.exactly_one_link(&mut b, &context).await;
@@ -57,7 +57,17 @@ async fn two_addresses_of_one_peer_come_down_to_one_link() {
         let (a_alias, b_alias) = (alias(&a.address), alias(&b.address));
         a.dial(&[&b.address, &b_alias]);
         b.dial(&[&a.address, &a_alias]);
-        a.exactly_one_link(&mut b, &format!("round {round}")).await;
+        let context = format!("round {round}");
+        a.exactly_one_link(&mut b, &context).await;
+        tokio::join!(a.quiet(), b.quiet());
+        let stand = (a.standing.contains(&b.card.name), b.standing.contains(&a.card.name));
+        assert_eq!(stand, (true, true), "{context}");
+        // Each address may have cost one replacement, before it was known whose it is.
+        assert!(
+            a.times_linked("b") <= 4 && b.times_linked("a") <= 4,
+            "{context}: {:?}",
+            a.links
+        );
     }
 }
 
@@ -261,7 +271,7 @@ async fn a_full_inbox_holds_a_link_back_without_losing_anything() {
 async fn a_peer_that_does_not_read_overflows_its_queue_and_is_dropped() {
     let mut a = Peer::start_with("a", |settings| {
         settings.queue_bytes_max = 256 * 1024;
-        settings.silence_max = Duration::from_secs(60);
+        settings.silence_max = Duration::from_mins(1);
     })
     .await;
     let frozen = RawPeer::listen("z").await;
@@ -309,4 +319,40 @@ async fn beyond_the_connection_limit_newcomers_are_turned_away() {
     let mut second = testing::Raw::connect(&a.address).await;
     let refusal = second.read_hello().await.refusal.expect("a refusal");
     assert!(refusal.contains("connections already"), "{refusal}");
+}
+
+#[tokio::test]
+async fn somebody_else_at_an_address_is_linked_and_the_expected_one_reported() {
+    let mut a = Peer::start("a").await;
+    let b = Peer::start("b").await;
+    a.network.dial(vec![Target {
+        name: Some("c".parse().unwrap()),
+        address: b.address.clone(),
+    }]);
+    let (peer, reason) = a.unreachable().await;
+    assert_eq!(peer.as_ref().map(PeerName::as_str), Some("c"));
+    assert!(reason.contains("b answers there"), "{reason}");
+    assert_eq!(a.linked().await, b.card);
+    // It is not dialled again for the sake of the other.
+    let nothing = timeout(Duration::from_millis(200), a.arrivals.recv()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn a_second_data_folder_of_one_name_stays_out_when_we_dial_it() {
+    let mut a = Peer::start("a").await;
+    let b = Peer::start("b").await;
+    a.dial(&[&b.address]);
+    assert_eq!(a.linked().await, b.card);
+    let double = Peer::start_with("b", |settings| settings.card.instance = InstanceId::from_bits(7)).await;
+    a.dial(&[&b.address, &double.address]);
+    let (_, reason) = a.unreachable().await;
+    for part in [
+        "peer name b is taken",
+        &b.address.to_string(),
+        &double.address.to_string(),
+    ] {
+        assert!(reason.contains(part), "{reason:?} lacks {part:?}");
+    }
+    assert!(a.network.send(&b.card.name, message(1)));
 }

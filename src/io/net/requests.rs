@@ -42,7 +42,7 @@ impl<'a> Session<'a> {
 
     /// Serves the client until its end; says why it ended.
     pub(super) async fn run(mut self, mut writer: Writer) -> String {
-        let counted = Counted::new("client");
+        let counted = Counted::client();
         let shared = self.shared;
         let outbox = self.outbox.clone();
         self.reader.allow(FRAME_BYTES_MAX);

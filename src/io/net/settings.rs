@@ -58,7 +58,7 @@ impl Settings {
             hello_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(1),
             silence_max: Duration::from_secs(3),
-            client_idle_max: Duration::from_secs(600),
+            client_idle_max: Duration::from_mins(10),
             write_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
             dial_stagger: Duration::from_millis(2),

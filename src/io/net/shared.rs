@@ -58,13 +58,6 @@ impl Shared {
             write_timeout: self.settings.write_timeout,
         }
     }
-    /// Counts a link as long as the result lives.
-    pub(super) fn count_link(&self, kind: PeerKind) -> Counted {
-        Counted::new(match kind {
-            PeerKind::Registry => "registry",
-            PeerKind::Node => "node",
-        })
-    }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,7 +79,18 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn new(kind: &'static str) -> Self {
+    /// Counts a link until the result is dropped.
+    pub(super) fn link(kind: PeerKind) -> Self {
+        Self::new(match kind {
+            PeerKind::Registry => "registry",
+            PeerKind::Node => "node",
+        })
+    }
+    /// Counts a client until the result is dropped.
+    pub(super) fn client() -> Self {
+        Self::new("client")
+    }
+    fn new(kind: &'static str) -> Self {
         metrics::gauge!("floe_net_links", "kind" => kind).increment(1.0);
         Self { kind }
     }

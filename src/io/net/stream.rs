@@ -227,13 +227,13 @@ impl Writer {
             }
             let first = match ping {
                 None => self.frames.recv().await,
-                Some((interval, frame)) => match timeout(interval, self.frames.recv()).await {
-                    Ok(first) => first,
-                    Err(_) => {
+                Some((interval, frame)) => {
+                    let Ok(first) = timeout(interval, self.frames.recv()).await else {
                         self.batch.extend_from_slice(frame);
                         continue;
-                    }
-                },
+                    };
+                    first
+                }
             };
             let Some(first) = first else {
                 return StreamError::Closed;

@@ -21,10 +21,8 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, wait).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: did not happen within {PATIENCE:?}"),
-    }
+    let done = timeout(PATIENCE, wait).await;
+    done.unwrap_or_else(|late| panic!("{what}: {late} ({PATIENCE:?})"))
 }
 
 /// The instance follows from the name, the generation grows with every card.
@@ -195,7 +193,11 @@ impl Peer {
         let both = async {
             // Sent again and again: a link that is about to be replaced loses what is on its way.
             let mut again = tokio::time::interval(Duration::from_millis(5));
-            while !(here && there) {
+            while !(here
+                && there
+                && self.standing.contains(&other.card.name)
+                && other.standing.contains(&self.card.name))
+            {
                 tokio::select! {
                     arrival = self.next() => here |= arrived(&arrival),
                     arrival = other.next() => there |= arrived(&arrival),
@@ -207,8 +209,10 @@ impl Peer {
             }
         };
         soon(context, both).await;
-        assert!(self.standing.contains(&other.card.name), "{context}");
-        assert!(other.standing.contains(&self.card.name), "{context}");
+    }
+    /// Takes messages until nothing more arrives for a while: what stands now stays.
+    pub(crate) async fn quiet(&mut self) {
+        while timeout(Duration::from_millis(100), self.next()).await.is_ok() {}
     }
     /// How often this peer was linked.
     pub(crate) fn times_linked(&self, name: &str) -> u32 {
