@@ -1,0 +1,83 @@
+//! Looks processes up in `/proc`: by what cannot be mistaken, never by a pid alone.
+
+use super::journal::Mark;
+use crate::pure::base::RunId;
+use procfs::process::{Process, all_processes};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+
+/// No environment is larger: the kernel bounds arguments and environment together by a quarter of the stack.
+const ENVIRONMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// A process that carries a run id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) pid: u32,
+    /// It leads a process group, as every server does.
+    pub(super) leads: bool,
+    start_ticks: u64,
+}
+
+/// This boot of the machine; empty where the kernel does not tell.
+pub(super) fn boot() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// What tells this process apart from every other; `None` when it is gone or only waits to be reaped.
+pub(super) fn mark(pid: u32) -> Option<Mark> {
+    let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
+    let lives = !matches!(stat.state, 'Z' | 'X');
+    lives.then(|| Mark {
+        pid,
+        start_ticks: stat.starttime,
+        boot: boot(),
+    })
+}
+
+/// Does the very process that the mark was taken of still run?
+pub(super) fn lives(wanted: &Mark) -> bool {
+    mark(wanted.pid).is_some_and(|found| found == *wanted)
+}
+
+/// The run that a process was started for, from the environment of its start.
+pub(super) fn run_of(pid: u32) -> Option<RunId> {
+    let file = File::open(format!("/proc/{pid}/environ")).ok()?;
+    let mut bytes = Vec::new();
+    file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let value = bytes
+        .split(|byte| *byte == 0)
+        .find_map(|line| line.strip_prefix(b"FLOE_RUN="))?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// Every process that carries a run id, by that id, oldest first.
+pub(super) fn all_runs() -> BTreeMap<RunId, Vec<Found>> {
+    let mut runs: BTreeMap<RunId, Vec<Found>> = BTreeMap::new();
+    let Ok(processes) = all_processes() else {
+        return runs;
+    };
+    for process in processes.flatten() {
+        let Ok(pid) = u32::try_from(process.pid) else {
+            continue;
+        };
+        let Some(run) = run_of(pid) else {
+            continue;
+        };
+        if let Ok(stat) = process.stat()
+            && !matches!(stat.state, 'Z' | 'X')
+        {
+            let found = Found {
+                pid,
+                leads: stat.pgrp == process.pid,
+                start_ticks: stat.starttime,
+            };
+            runs.entry(run).or_default().push(found);
+        }
+    }
+    for found in runs.values_mut() {
+        found.sort_by_key(|found| (found.start_ticks, found.pid));
+    }
+    runs
+}
