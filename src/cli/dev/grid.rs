@@ -348,8 +348,9 @@ pub(super) fn settled(status: &StatusReport) -> Result<(), String> {
 fn send(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // It may have ended by itself: then there is nobody to tell.
-        drop(kill_process(pid, signal));
+        if let Err(error) = kill_process(pid, signal) {
+            tracing::debug!(%error, "it has ended by itself");
+        }
     }
 }
 

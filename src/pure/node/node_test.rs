@@ -83,6 +83,7 @@ impl Bench {
             kind: PeerKind::Node,
             instance: InstanceId::from_bits(9),
             generation: 1,
+            drawn: None,
             promise: Epoch::NONE,
             role: None,
             file_role: None,
@@ -310,7 +311,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
             bench.said.clear();
             match what {
                 "slice" => bench.slice("r1", asked, 4, always(&["b"]), &[]),
-                "prepare" => bench.hear("r1", Message::Prepare { epoch: asked }),
+                "prepare" => bench.hear("r1", Message::Prepare { epoch: asked, database: None }),
                 _ => bench.hear(
                     "r1",
                     Message::Ask {
@@ -582,7 +583,7 @@ fn random_life(seed: u64, rules: Rules) -> Vec<String> {
                         .push(format!("a slice of {asked} was applied after {highest}"));
                 }
             }
-            2 => bench.hear(registry, Message::Prepare { epoch: asked }),
+            2 => bench.hear(registry, Message::Prepare { epoch: asked, database: None }),
             3 => bench.exit(["a", "b", "c"][usize::try_from(roll(7, 3)).unwrap()]),
             4 => bench.crash(),
             _ => {
@@ -633,7 +634,7 @@ fn a_peer_that_is_no_registry_orders_nothing() {
     bench.event(Event::Linked { card });
     bench.said.clear();
     bench.slice("n2", epoch(1, 1), 1, always(&["a"]), &[]);
-    bench.hear("n2", Message::Prepare { epoch: epoch(9, 9) });
+    bench.hear("n2", Message::Prepare { epoch: epoch(9, 9), database: None });
     bench.slice("stranger", epoch(1, 1), 1, always(&["a"]), &[]);
     assert_eq!(
         (bench.node.obeys(), bench.said.len(), bench.processes.len()),

@@ -3,7 +3,7 @@
 use super::report::{NodeReport, ServerReport};
 use super::request::{Request, Response};
 use crate::pure::base::{DatabaseId, ServerId};
-use crate::pure::lineage::claim::RefusalCode;
+pub use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::entry::bytes;
 use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Summary, Version};
 use crate::pure::membership::{PeerCard, Standing};
