@@ -17,7 +17,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// The daemon behind its HTTP server.
-#[expect(missing_debug_implementations, reason = "holds a closure")]
 pub(super) struct Daemon {
     reader: Reader,
     inbox: mpsc::Sender<Arrival>,
@@ -43,8 +42,18 @@ impl Heartbeat {
 
 impl Daemon {
     /// A backend over the parts of a loop.
-    pub(super) fn new(reader: Reader, inbox: mpsc::Sender<Arrival>, unready: watch::Receiver<Vec<String>>, beat: Arc<Heartbeat>) -> Self {
-        Self { reader, inbox, unready, beat }
+    pub(super) fn new(
+        reader: Reader,
+        inbox: mpsc::Sender<Arrival>,
+        unready: watch::Receiver<Vec<String>>,
+        beat: Arc<Heartbeat>,
+    ) -> Self {
+        Self {
+            reader,
+            inbox,
+            unready,
+            beat,
+        }
     }
 }
 
@@ -55,7 +64,12 @@ impl Backend for Daemon {
             return response;
         }
         let (reply, mut answers) = Replier::channel(1);
-        let arrival = Arrival::Request { actor: "http".to_owned(), deadline: DEADLINE, request: Box::new(request), reply };
+        let arrival = Arrival::Request {
+            actor: "http".to_owned(),
+            deadline: DEADLINE,
+            request: Box::new(request),
+            reply,
+        };
         let failed = |code, message: &str| Response::Failed(Failure::new(code, message, "come again in a moment"));
         if self.inbox.try_send(arrival).is_err() {
             return failed(ErrorCode::Overloaded, "the inbox is full");

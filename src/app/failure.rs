@@ -17,7 +17,11 @@ pub struct Failure {
 impl Failure {
     /// A failure of a step.
     pub fn new(step: impl Into<String>, exit_code: u8, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { step: step.into(), exit_code, source: source.into() }
+        Self {
+            step: step.into(),
+            exit_code,
+            source: source.into(),
+        }
     }
     /// The same for `map_err`, with exit code 1.
     pub fn at<E: Into<Box<dyn Error + Send + Sync>>>(step: impl Into<String>) -> impl FnOnce(E) -> Self {

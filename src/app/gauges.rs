@@ -18,7 +18,10 @@ pub(super) struct Gauges {
 
 impl Gauges {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { metrics, updates: BTreeMap::new() }
+        Self {
+            metrics,
+            updates: BTreeMap::new(),
+        }
     }
 
     /// An event goes in: an update's clock starts.
@@ -38,16 +41,33 @@ impl Gauges {
         registry.epoch.set(count(view.end.epoch));
         registry.promise_epoch.set(count(view.promise.number));
         registry.serial.set(count(view.end.serial));
-        let heard = view.peers.values().filter(|peer| peer.role.is_some() || peer.standing.is_some());
+        let heard = view
+            .peers
+            .values()
+            .filter(|peer| peer.role.is_some() || peer.standing.is_some());
         let heard = heard.filter_map(|peer| peer.version).map(|version| version.serial);
-        registry.known_serial_max.set(count(heard.max().unwrap_or(0).max(view.end.serial)));
-        registry.masters_seen.set(count(u64::try_from(view.claims().len()).unwrap_or(u64::MAX)));
-        registry.followers.set(count(u64::try_from(view.followers.len()).unwrap_or(u64::MAX)));
+        registry
+            .known_serial_max
+            .set(count(heard.max().unwrap_or(0).max(view.end.serial)));
+        registry
+            .masters_seen
+            .set(count(u64::try_from(view.claims().len()).unwrap_or(u64::MAX)));
+        registry
+            .followers
+            .set(count(u64::try_from(view.followers.len()).unwrap_or(u64::MAX)));
         let master = view.master.as_ref().and_then(|(name, _)| view.peers.get(name)?.version);
-        let behind = master.filter(|_| view.standing != Standing::Leading).map_or(0, |end| end.serial.saturating_sub(view.end.serial));
+        let behind = master
+            .filter(|_| view.standing != Standing::Leading)
+            .map_or(0, |end| end.serial.saturating_sub(view.end.serial));
         registry.behind_entries.set(count(behind));
-        self.metrics.inbox.depth.set(count(u64::try_from(inbox).unwrap_or(u64::MAX)));
-        self.metrics.inbox.bound.set(count(u64::try_from(bound).unwrap_or(u64::MAX)));
+        self.metrics
+            .inbox
+            .depth
+            .set(count(u64::try_from(inbox).unwrap_or(u64::MAX)));
+        self.metrics
+            .inbox
+            .bound
+            .set(count(u64::try_from(bound).unwrap_or(u64::MAX)));
     }
 
     /// A transaction on the database took so long.
@@ -62,7 +82,10 @@ impl Gauges {
     pub(super) fn sent(&self, message: &Message) {
         match message {
             Message::Entries { entries, .. } => {
-                self.metrics.registry.entries_sent.increment(u64::try_from(entries.len()).unwrap_or(0));
+                self.metrics
+                    .registry
+                    .entries_sent
+                    .increment(u64::try_from(entries.len()).unwrap_or(0));
             }
             Message::Snapshot { offset: 0, .. } => self.metrics.registry.snapshots_sent.increment(1),
             Message::Refusal { code, .. } => self.metrics.registry.refusals.add(&[code.as_str()], 1),
@@ -79,10 +102,16 @@ impl Gauges {
                 _ => "applied",
             };
             self.metrics.registry.updates.add(&[outcome], 1);
-            self.metrics.registry.update_duration.record(now.since(since).as_secs_f64());
+            self.metrics
+                .registry
+                .update_duration
+                .record(now.since(since).as_secs_f64());
         }
         if let Response::Resolved(resolved) = response {
-            self.metrics.locator.requests.add(&[kind(resolved.kind), "activated"], 1);
+            self.metrics
+                .locator
+                .requests
+                .add(&[kind(resolved.kind), "activated"], 1);
         }
     }
 }

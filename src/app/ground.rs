@@ -45,19 +45,32 @@ impl Ground {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         let opening = || format!("open the data folder {}", data.display());
         let folder = Folder::open(data, &command).map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
-        let owner = Owner { grid: config.grid.clone(), name: config.peer.name.clone(), kind: config.kind.of() };
+        let owner = Owner {
+            grid: config.grid.clone(),
+            name: config.peer.name.clone(),
+            kind: config.kind.of(),
+        };
         let file = IdentityFile::load_or_create(&folder, &owner);
         let mut file = file.map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
-        let identity = file.count_start().map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
+        let identity = file
+            .count_start()
+            .map_err(|error| Failure::new(opening(), error.exit_code(), error))?;
         let (control, gossip) = bind_pair(&config.peer.listen).await?;
         let http = match &config.http {
             Some(http) => Some(bind_http(&http.listen).await?),
             None => None,
         };
-        let port = control.local_addr().map_err(Failure::at("read the own address"))?.port();
+        let port = control
+            .local_addr()
+            .map_err(Failure::at("read the own address"))?
+            .port();
         let listen_port = config.peer.listen.port();
         let advertise = &config.peer.advertise;
-        let address = if advertise.port() == 0 || advertise.port() == listen_port { advertise.with_port(port) } else { advertise.clone() };
+        let address = if advertise.port() == 0 || advertise.port() == listen_port {
+            advertise.with_port(port)
+        } else {
+            advertise.clone()
+        };
         let http_address = match &http {
             Some(listener) => Some(public_http(listener, advertise).map_err(Failure::at("read the own HTTP address"))?),
             None => None,
@@ -71,7 +84,15 @@ impl Ground {
             http: http_address,
         };
         let remembered = remembered::load(&folder.remembered());
-        Ok(Self { folder, identity: SharedIdentity(Arc::new(Mutex::new(file))), card, control, gossip, http, remembered })
+        Ok(Self {
+            folder,
+            identity: SharedIdentity(Arc::new(Mutex::new(file))),
+            card,
+            control,
+            gossip,
+            http,
+            remembered,
+        })
     }
 }
 
@@ -91,7 +112,10 @@ impl SharedIdentity {
     pub fn save(&self, identity: &Identity) -> Result<(), Failure> {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = file.identity().generation.max(identity.generation);
-        let identity = Identity { generation, ..identity.clone() };
+        let identity = Identity {
+            generation,
+            ..identity.clone()
+        };
         file.save(&identity).map_err(Failure::at("save the identity"))
     }
     /// A boot counter that is on disk. When the disk fails, the one in memory goes on: gossip is a hint.
@@ -119,7 +143,14 @@ pub async fn start_gossip(
     };
     let advertise = resolve(&card.address).await;
     let advertise = advertise.ok_or_else(|| {
-        Failure::new("start gossip", 78, format!("peer.advertise = {:?} is no address that can be resolved", card.address.to_string()))
+        Failure::new(
+            "start gossip",
+            78,
+            format!(
+                "peer.advertise = {:?} is no address that can be resolved",
+                card.address.to_string()
+            ),
+        )
     })?;
     let mut settings = Settings::new(config.grid.clone(), card.name.clone(), card.generation, advertise, keys);
     settings.interval = config.gossip.interval;
@@ -177,5 +208,9 @@ async fn bind_http(listen: &Address) -> Result<TcpListener, Failure> {
 /// The HTTP address that others reach: a listener on all addresses is told with the advertised host.
 fn public_http(listener: &TcpListener, advertise: &Address) -> std::io::Result<Address> {
     let local = Address::from(listener.local_addr()?);
-    Ok(if local.is_unspecified() { advertise.with_port(local.port()) } else { local })
+    Ok(if local.is_unspecified() {
+        advertise.with_port(local.port())
+    } else {
+        local
+    })
 }

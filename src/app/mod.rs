@@ -4,6 +4,7 @@ mod backend;
 pub mod failure;
 mod gauges;
 pub mod ground;
+pub mod node;
 mod publish;
 pub mod registry;
 mod signals;

@@ -21,13 +21,24 @@ impl News {
         if self.watchers.len() < WATCHERS_MAX {
             self.watchers.push(watcher);
         } else {
-            let refusal = Failure::new(ErrorCode::Overloaded, "too many clients watch this peer", "watch another one");
+            let refusal = Failure::new(
+                ErrorCode::Overloaded,
+                "too many clients watch this peer",
+                "watch another one",
+            );
             watcher.send(Response::Failed(refusal), true);
         }
     }
     /// Tells it everywhere. A watcher that does not keep up is let go: it comes back and starts from the present.
     pub(super) fn tell(&mut self, happening: &Happening) {
-        let Happening { subject, name, state, reason, version, .. } = happening;
+        let Happening {
+            subject,
+            name,
+            state,
+            reason,
+            version,
+            ..
+        } = happening;
         let version = version.as_deref().unwrap_or_default();
         if is_trouble(state) {
             tracing::warn!(subject, name, state, reason, version, "state changed");
@@ -35,13 +46,23 @@ impl News {
             tracing::info!(subject, name, state, reason, version, "state changed");
         }
         metrics::counter!("floe_events_total", "kind" => kind(subject)).increment(1);
-        self.watchers.retain(|watcher| watcher.send(Response::Happened(Box::new(happening.clone())), false));
+        self.watchers
+            .retain(|watcher| watcher.send(Response::Happened(Box::new(happening.clone())), false));
     }
 }
 
 /// Something that an operator should look at.
 fn is_trouble(state: &str) -> bool {
-    let troubles = ["outdated", "superseded", "contested", "refusing", "clash", "stepped down", "activation-timed-out", "backing-off"];
+    let troubles = [
+        "outdated",
+        "superseded",
+        "contested",
+        "refusing",
+        "clash",
+        "stepped down",
+        "activation-timed-out",
+        "backing-off",
+    ];
     troubles.contains(&state) || state.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 

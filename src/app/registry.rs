@@ -50,7 +50,11 @@ pub struct Wishes {
 /// [`Failure`] when it cannot start, or when its disk fails.
 pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> {
     let Kind::Registry(section) = config.kind.clone() else {
-        return Err(Failure::new("start a registry", 78, "the configuration has no [registry] section"));
+        return Err(Failure::new(
+            "start a registry",
+            78,
+            "the configuration has no [registry] section",
+        ));
     };
     let ground = Ground::take(&config).await?;
     let path = ground.folder.database();
@@ -114,11 +118,21 @@ impl Shell {
         let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
         if let Some(listener) = ground.http {
             let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
-            let addresses = vec![config.peer.listen.clone(), ground.card.address.clone()].into_iter().chain(ground.card.http.clone());
-            let settings = http::Settings { grid: config.grid.clone(), addresses: addresses.collect() };
-            tokio::spawn(http::serve(listener, Arc::new(backend), metrics.clone(), settings, std::future::pending()));
+            let settings = http::Settings::of(&config, &ground.card);
+            tokio::spawn(http::serve(
+                listener,
+                Arc::new(backend),
+                metrics.clone(),
+                settings,
+                std::future::pending(),
+            ));
         }
-        let network = Network::start(ground.control, Settings::new(ground.card.clone(), config.grid.clone()), inbox, reader);
+        let network = Network::start(
+            ground.control,
+            Settings::new(ground.card.clone(), config.grid.clone()),
+            inbox,
+            reader,
+        );
         tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
         let shell = Self {
             core,
@@ -149,7 +163,9 @@ impl Shell {
         super::signals::notify_ready();
         let mut upkeep = tokio::time::interval(Duration::from_secs(5));
         loop {
-            let pause = self.wake.map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
+            let pause = self
+                .wake
+                .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let events = tokio::select! {
                 biased;
                 () = stop.wait() => break,
@@ -191,18 +207,27 @@ impl Shell {
                 self.news.watch(reply);
                 return None;
             }
-            Arrival::Request { actor, deadline, request, reply } => {
+            Arrival::Request {
+                actor,
+                deadline,
+                request,
+                reply,
+            } => {
                 self.next_reply += 1;
                 let to = ReplyTo(self.next_reply);
                 self.replies.insert(to, reply);
-                Event::Request { to, actor, deadline, request }
+                Event::Request {
+                    to,
+                    actor,
+                    deadline,
+                    request,
+                }
             }
         })
     }
 
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
     async fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
-        
         self.beat.beat();
         let mut said = Vec::new();
         let mut durable = Vec::new();
@@ -251,8 +276,11 @@ impl Shell {
     fn commit(&mut self, batch: Option<Batch>) -> Result<(), Failure> {
         let Some(batch) = batch else { return Ok(()) };
         let start = clock::now();
-        self.store.commit(&batch).map_err(Failure::at("write to the database"))?;
-        self.gauges.committed(clock::now().since(start).as_secs_f64(), self.store.size_bytes());
+        self.store
+            .commit(&batch)
+            .map_err(Failure::at("write to the database"))?;
+        self.gauges
+            .committed(clock::now().since(start).as_secs_f64(), self.store.size_bytes());
         Ok(())
     }
 
@@ -290,7 +318,11 @@ impl Shell {
 fn reader(view: Arc<ArcSwap<View>>, metrics: Metrics) -> Reader {
     let turn = AtomicU64::new(0);
     Arc::new(move |request: &Request| {
-        let turn = if matches!(request, Request::Resolve { .. }) { turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let turn = if matches!(request, Request::Resolve { .. }) {
+            turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            0
+        };
         let response = view.load().answer(request, turn)?;
         gauges::read(&metrics, request, &response);
         Some(response)

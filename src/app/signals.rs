@@ -15,7 +15,10 @@ impl Stop {
     /// # Errors
     /// When the handlers cannot be set.
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
     /// Waits for either.
     pub(super) async fn wait(&mut self) {

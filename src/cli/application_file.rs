@@ -42,7 +42,11 @@ fn text_of(source: impl Read, name: &str) -> Result<String, Failing> {
 }
 
 fn parse(text: &str, name: &str, json: bool) -> Result<Application, Vec<String>> {
-    let parsed = if json { Application::from_json(text, name) } else { Application::from_toml(text, name) };
+    let parsed = if json {
+        Application::from_json(text, name)
+    } else {
+        Application::from_toml(text, name)
+    };
     parsed.map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 

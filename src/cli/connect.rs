@@ -15,7 +15,13 @@ use tokio::runtime::Runtime;
 pub(super) fn connect(global: &Global) -> Result<Box<dyn Ask>, Failing> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failing::internal(format!("failed to start the runtime: {error}")))?;
-    let way = Way { runtime, client: None, watch: None, locator: global.peers().to_vec(), timeout: global.timeout() };
+    let way = Way {
+        runtime,
+        client: None,
+        watch: None,
+        locator: global.peers().to_vec(),
+        timeout: global.timeout(),
+    };
     Ok(Box::new(way))
 }
 
@@ -32,7 +38,13 @@ struct Way {
 impl Way {
     fn open(&self, locator: Vec<Address>) -> Client {
         let _guard = self.runtime.enter();
-        Client::new(locator, Options { timeout: self.timeout, ..Options::new(actor()) })
+        Client::new(
+            locator,
+            Options {
+                timeout: self.timeout,
+                ..Options::new(actor())
+            },
+        )
     }
     fn call(&self, client: &Client, request: Request) -> Result<Response, Failing> {
         match self.runtime.block_on(client.call(request)) {

@@ -33,5 +33,9 @@ pub(super) fn end_with_parent() -> Result<(), Failing> {
     let parent = getppid();
     let asked = set_parent_process_death_signal(Some(Signal::TERM));
     asked.map_err(|error| Failing::internal(format!("failed to tie this process to its parent: {error}")))?;
-    if getppid() == parent { Ok(()) } else { Err(Failing::internal("the parent process has ended")) }
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Failing::internal("the parent process has ended"))
+    }
 }

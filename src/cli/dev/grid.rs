@@ -89,7 +89,9 @@ impl Grid {
         let temporary = folder.is_none();
         let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("floe-dev-{}", std::process::id())));
         fs::create_dir_all(&folder).map_err(DevError::io(format!("make the folder {}", folder.display())))?;
-        let folder = folder.canonicalize().map_err(DevError::io(format!("find the folder {}", folder.display())))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(DevError::io(format!("find the folder {}", folder.display())))?;
         let mut held = Vec::new();
         let mut places = BTreeMap::new();
         for name in REGISTRIES.into_iter().chain(NODES) {
@@ -97,7 +99,13 @@ impl Grid {
             let http = free_port(&mut held)?;
             places.insert(name, Place { control, http });
         }
-        let grid = Self { folder, temporary, places, children: BTreeMap::new(), broken: false };
+        let grid = Self {
+            folder,
+            temporary,
+            places,
+            children: BTreeMap::new(),
+            broken: false,
+        };
         for name in REGISTRIES {
             grid.write_config(name, if name == "r1" { "master" } else { "replica" })?;
         }
@@ -118,7 +126,10 @@ impl Grid {
     /// # Errors
     /// When one cannot be started.
     pub fn start_all(&mut self) -> Result<(), DevError> {
-        REGISTRIES.into_iter().chain(NODES).try_for_each(|name| self.start(name))
+        REGISTRIES
+            .into_iter()
+            .chain(NODES)
+            .try_for_each(|name| self.start(name))
     }
 
     /// Starts one daemon from its configuration file.
@@ -137,7 +148,8 @@ impl Grid {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
-        self.children.insert(name, child.map_err(DevError::io(format!("start {kind} {name}")))?);
+        self.children
+            .insert(name, child.map_err(DevError::io(format!("start {kind} {name}")))?);
         Ok(())
     }
 
@@ -148,10 +160,16 @@ impl Grid {
 
     /// Ends a daemon by a signal and waits for its end.
     pub(super) async fn signal(&mut self, name: &str, signal: Signal) -> Result<(), DevError> {
-        let Some(child) = self.children.get_mut(name) else { return Ok(()) };
+        let Some(child) = self.children.get_mut(name) else {
+            return Ok(());
+        };
         send(child, signal);
         let end = Instant::now() + STEP;
-        while child.try_wait().map_err(DevError::io(format!("wait for {name}")))?.is_none() {
+        while child
+            .try_wait()
+            .map_err(DevError::io(format!("wait for {name}")))?
+            .is_none()
+        {
             if Instant::now() > end {
                 send(child, Signal::KILL);
             }
@@ -182,11 +200,20 @@ impl Grid {
 
     /// Writes a daemon's configuration. `role` is for registries.
     pub(super) fn write_config(&self, name: &'static str, role: &str) -> Result<(), DevError> {
-        let Some(place) = self.places.get(name) else { return Ok(()) };
+        let Some(place) = self.places.get(name) else {
+            return Ok(());
+        };
         // Nodes know r2 and r3 only: the master is found through them.
-        let listed = if NODES.contains(&name) { &REGISTRIES[1..] } else { &REGISTRIES[..] };
-        let locator: Vec<String> =
-            listed.iter().filter_map(|name| self.places.get(name)).map(|place| format!("\"{}\"", place.control)).collect();
+        let listed = if NODES.contains(&name) {
+            &REGISTRIES[1..]
+        } else {
+            &REGISTRIES[..]
+        };
+        let locator: Vec<String> = listed
+            .iter()
+            .filter_map(|name| self.places.get(name))
+            .map(|place| format!("\"{}\"", place.control))
+            .collect();
         let mut text = format!(
             "grid = \"dev\"\n\n[peer]\nname = \"{name}\"\nlisten = \"{}\"\ndata = \"{}\"\nlocator = [{}]\n\n[http]\nlisten = \"{}\"\n",
             place.control,
@@ -212,7 +239,10 @@ impl Grid {
     /// A client that knows these peers.
     pub(super) fn client(&self, names: &[&str]) -> Client {
         let places = names.iter().filter_map(|name| self.places.get(name));
-        Client::new(places.map(|place| place.control.clone()).collect(), Options::new("floe dev"))
+        Client::new(
+            places.map(|place| place.control.clone()).collect(),
+            Options::new("floe dev"),
+        )
     }
 
     /// Asks until the answer satisfies; an error says what was seen last.
@@ -226,13 +256,22 @@ impl Grid {
         let client = self.client(names);
         let end = Instant::now() + STEP;
         loop {
-            let last = match client.call(request.clone()).await.map_err(|error| error.to_string()).and_then(&check) {
+            let last = match client
+                .call(request.clone())
+                .await
+                .map_err(|error| error.to_string())
+                .and_then(&check)
+            {
                 Ok(value) => return Ok(value),
                 Err(last) => last,
             };
             if Instant::now() > end {
                 self.broken = true;
-                return Err(DevError::Late { what: what.to_owned(), last, folder: self.folder.clone() });
+                return Err(DevError::Late {
+                    what: what.to_owned(),
+                    last,
+                    folder: self.folder.clone(),
+                });
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -241,7 +280,10 @@ impl Grid {
     /// The story broke.
     pub(super) fn broken(&mut self, what: String) -> DevError {
         self.broken = true;
-        DevError::Broken { what, folder: self.folder.clone() }
+        DevError::Broken {
+            what,
+            folder: self.folder.clone(),
+        }
     }
 
     /// Waits until one registry leads, the others follow, and every node is up.
@@ -249,11 +291,18 @@ impl Grid {
     /// # Errors
     /// When that does not come about.
     pub async fn settled(&mut self) -> Result<StatusReport, DevError> {
-        self.see("one registry leads, two follow and both nodes obey", &REGISTRIES, Request::Status, |response| {
-            let Response::Status(status) = response else { return Err("no status".to_owned()) };
-            settled(&status)?;
-            Ok(*status)
-        })
+        self.see(
+            "one registry leads, two follow and both nodes obey",
+            &REGISTRIES,
+            Request::Status,
+            |response| {
+                let Response::Status(status) = response else {
+                    return Err("no status".to_owned());
+                };
+                settled(&status)?;
+                Ok(*status)
+            },
+        )
         .await
     }
 
@@ -275,12 +324,21 @@ impl Grid {
             Err(faults) => return Err(self.broken(format!("the sample application is refused: {faults:?}"))),
         };
         let request = RequestId::from_bits(clock::dice());
-        let request = Request::Apply { application, if_revision: None, request };
-        self.see("the application is accepted", &REGISTRIES, request, |response| match response {
-            Response::Applied(report) => Ok(*report),
-            Response::Failed(failure) => Err(format!("{failure}; {}", failure.hint)),
-            _ => Err("no answer to an update".to_owned()),
-        })
+        let request = Request::Apply {
+            application,
+            if_revision: None,
+            request,
+        };
+        self.see(
+            "the application is accepted",
+            &REGISTRIES,
+            request,
+            |response| match response {
+                Response::Applied(report) => Ok(*report),
+                Response::Failed(failure) => Err(format!("{failure}; {}", failure.hint)),
+                _ => Err("no answer to an update".to_owned()),
+            },
+        )
         .await
     }
 
@@ -288,9 +346,14 @@ impl Grid {
     pub(super) async fn active(&mut self, ids: &[&str]) -> Result<Vec<ServerReport>, DevError> {
         let what = format!("servers {} are active", ids.join(", "));
         self.see(&what, &REGISTRIES, Request::Servers { application: None }, |response| {
-            let Response::Servers(servers) = response else { return Err("no servers".to_owned()) };
+            let Response::Servers(servers) = response else {
+                return Err("no servers".to_owned());
+            };
             for id in ids {
-                let server = servers.iter().find(|server| server.id.as_str() == *id).ok_or(format!("{id} is not there"))?;
+                let server = servers
+                    .iter()
+                    .find(|server| server.id.as_str() == *id)
+                    .ok_or(format!("{id} is not there"))?;
                 if server.state != ServerState::Active {
                     return Err(format!("{id} is {}: {}", server.state, server.reason));
                 }
@@ -302,7 +365,10 @@ impl Grid {
 
     /// Where an id is, through any one of these peers.
     pub(super) async fn resolve(&mut self, id: &str, names: &[&str]) -> Result<Resolved, DevError> {
-        let request = Request::Resolve { id: id.to_owned(), at_least: None };
+        let request = Request::Resolve {
+            id: id.to_owned(),
+            at_least: None,
+        };
         self.see(&format!("{id} resolves"), names, request, |response| match response {
             Response::Resolved(resolved) => Ok(resolved),
             Response::Failed(failure) => Err(failure.to_string()),
@@ -312,12 +378,23 @@ impl Grid {
     }
 
     /// One registry in detail.
-    pub(super) async fn registry(&mut self, name: &str, check: impl Fn(&RegistryReport) -> Result<(), String>) -> Result<RegistryReport, DevError> {
-        self.see(&format!("{name} stands as it should"), &[name], Request::Registry, |response| {
-            let Response::Registry(report) = response else { return Err("no registry".to_owned()) };
-            check(&report)?;
-            Ok(*report)
-        })
+    pub(super) async fn registry(
+        &mut self,
+        name: &str,
+        check: impl Fn(&RegistryReport) -> Result<(), String>,
+    ) -> Result<RegistryReport, DevError> {
+        self.see(
+            &format!("{name} stands as it should"),
+            &[name],
+            Request::Registry,
+            |response| {
+                let Response::Registry(report) = response else {
+                    return Err("no registry".to_owned());
+                };
+                check(&report)?;
+                Ok(*report)
+            },
+        )
         .await
     }
 }
@@ -339,10 +416,22 @@ pub(super) fn settled(status: &StatusReport) -> Result<(), String> {
         }
     }
     if status.registries.len() < REGISTRIES.len() || status.nodes.len() < NODES.len() {
-        return Err(format!("{} registries and {} nodes are known", status.registries.len(), status.nodes.len()));
+        return Err(format!(
+            "{} registries and {} nodes are known",
+            status.registries.len(),
+            status.nodes.len()
+        ));
     }
-    let lagging = status.nodes.iter().find(|node| node.state != "up" || node.obeys_epoch != master.epoch);
-    lagging.map_or(Ok(()), |node| Err(format!("node {} is {} and obeys epoch {}", node.name, node.state, node.obeys_epoch)))
+    let lagging = status
+        .nodes
+        .iter()
+        .find(|node| node.state != "up" || node.obeys_epoch != master.epoch);
+    lagging.map_or(Ok(()), |node| {
+        Err(format!(
+            "node {} is {} and obeys epoch {}",
+            node.name, node.state, node.obeys_epoch
+        ))
+    })
 }
 
 fn send(child: &Child, signal: Signal) {
@@ -370,18 +459,24 @@ fn free_port(held: &mut Vec<(TcpListener, UdpSocket)>) -> Result<Address, DevErr
 
 /// The sample application: web servers spread over the nodes, in one group, each on a port that its node chooses.
 fn application(name: &str, servers: usize) -> String {
-    let binary = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_else(|_| "floe".to_owned());
-    let prefix = if name == "shop" { "web".to_owned() } else { format!("{name}-web") };
+    let binary = std::env::current_exe()
+        .map(|path| path.display().to_string())
+        .unwrap_or_else(|_| "floe".to_owned());
+    let prefix = if name == "shop" {
+        "web".to_owned()
+    } else {
+        format!("{name}-web")
+    };
     let mut text = format!(
         "application = \"{name}\"\ndescription = \"the sample of floe dev\"\n\n[[group]]\nid = \"{prefix}\"\nbalance = \"round-robin\"\n"
     );
     for (index, node) in (1..=servers).zip(NODES.iter().cycle()) {
         let id = format!("{prefix}-{index}");
-        // Writing to a string cannot fail.
-        drop(write!(
+        write!(
             text,
             "\n[[node.{node}.server]]\nid = \"{id}\"\nrun = [\"{binary}\", \"dev-web\", \"--listen\", \"${{node.host}}:${{port.http}}\", \"--name\", \"${{server}}\"]\nactivation = \"always\"\nready = {{ tcp = \"http\" }}\n[[node.{node}.server.adapter]]\nname = \"http\"\ngroup = \"{prefix}\"\nendpoint = \"http://${{node.host}}:${{port.http}}\"\n"
-        ));
+        )
+        .expect("writing to memory cannot fail");
     }
     text
 }

@@ -29,7 +29,8 @@ pub type Say<'a> = &'a mut dyn FnMut(&str);
 /// # Errors
 /// [`DevError`] names the step that did not hold and the logs to look at.
 pub async fn run(wish: Wish, say: Say<'_>) -> Result<(), DevError> {
-    let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(DevError::io("listen for signals"))?;
+    let mut stop = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(DevError::io("listen for signals"))?;
     let mut grid = Grid::prepare(wish.folder)?;
     let played = tokio::select! {
         played = play(&mut grid, wish.story, say) => played,

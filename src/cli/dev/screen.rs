@@ -10,12 +10,25 @@ pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> 
     let servers = grid.active(&["web-1", "web-2"]).await?;
     let web = grid.resolve("web", &REGISTRIES).await?;
     let master = status.master.as_ref().map_or("none", |master| master.name.as_str());
-    say(&format!("floe dev: grid \"{}\" is up, {master} leads. Files and logs: {}", status.grid, grid.folder().display()));
+    say(&format!(
+        "floe dev: grid \"{}\" is up, {master} leads. Files and logs: {}",
+        status.grid,
+        grid.folder().display()
+    ));
     say("");
     for name in REGISTRIES.into_iter().chain(NODES) {
-        let (Some(place), Some(pid)) = (grid.places.get(name), grid.pid(name)) else { continue };
-        let standing = status.registries.iter().find(|row| row.name == name).map_or("up", |row| row.standing.as_str());
-        say(&format!("  {name:<8} pid {pid:<8} {standing:<10} control {:<18} http://{}", place.control, place.http));
+        let (Some(place), Some(pid)) = (grid.places.get(name), grid.pid(name)) else {
+            continue;
+        };
+        let standing = status
+            .registries
+            .iter()
+            .find(|row| row.name == name)
+            .map_or("up", |row| row.standing.as_str());
+        say(&format!(
+            "  {name:<8} pid {pid:<8} {standing:<10} control {:<18} http://{}",
+            place.control, place.http
+        ));
     }
     for server in &servers {
         say(&format!("  {}", describe(server)));
@@ -23,7 +36,12 @@ pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> 
     say("");
     say("Try, in another terminal:");
     say("");
-    let r = |name: &str| grid.places.get(name).map(|place| place.control.to_string()).unwrap_or_default();
+    let r = |name: &str| {
+        grid.places
+            .get(name)
+            .map(|place| place.control.to_string())
+            .unwrap_or_default()
+    };
     let binary = std::env::current_exe().map_or_else(|_| "floe".to_owned(), |path| path.display().to_string());
     say(&format!("  export FLOE_PEERS={},{},{}", r("r1"), r("r2"), r("r3")));
     say(&format!("  alias floe={binary}"));
@@ -33,20 +51,34 @@ pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> 
         say(&format!("  curl {endpoint}"));
     }
     let file = grid.folder().join("shop.toml");
-    say(&format!("  floe app diff {}  # edit it first; then: floe app apply", file.display()));
+    say(&format!(
+        "  floe app diff {}  # edit it first; then: floe app apply",
+        file.display()
+    ));
     if let Some(pid) = servers.first().and_then(|server| server.pid) {
-        say(&format!("  kill -9 {pid}                   # a server: its node starts it again"));
+        say(&format!(
+            "  kill -9 {pid}                   # a server: its node starts it again"
+        ));
     }
-    let metrics = grid.places.get("r1").map(|place| place.http.to_string()).unwrap_or_default();
+    let metrics = grid
+        .places
+        .get("r1")
+        .map(|place| place.http.to_string())
+        .unwrap_or_default();
     say(&format!("  curl http://{metrics}/metrics"));
     say("");
     say("When the master is gone:");
     say("");
     if let (Some(r1), Some(r2)) = (grid.pid("r1"), grid.pid("r2")) {
         let config = grid.folder().join("r2.toml");
-        say(&format!("  kill -9 {r1}; floe status       # reads go on, updates are refused"));
+        say(&format!(
+            "  kill -9 {r1}; floe status       # reads go on, updates are refused"
+        ));
         say(&format!("  kill {r2}"));
-        say(&format!("  sed -i 's/role = \"replica\"/role = \"master\"/' {}", config.display()));
+        say(&format!(
+            "  sed -i 's/role = \"replica\"/role = \"master\"/' {}",
+            config.display()
+        ));
         say(&format!("  floe registry run --config {} &", config.display()));
         say("  floe status                      # r2 leads in the next epoch, everything is attached");
     }
@@ -58,5 +90,11 @@ pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> 
 fn describe(server: &ServerReport) -> String {
     let pid = server.pid.map(|pid| pid.to_string()).unwrap_or_default();
     let endpoints: Vec<&str> = server.endpoints.values().map(String::as_str).collect();
-    format!("{:<8} pid {pid:<8} {:<10} on {:<15} {}", server.id, server.state, server.node, endpoints.join(" "))
+    format!(
+        "{:<8} pid {pid:<8} {:<10} on {:<15} {}",
+        server.id,
+        server.state,
+        server.node,
+        endpoints.join(" ")
+    )
 }

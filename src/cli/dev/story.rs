@@ -23,13 +23,21 @@ impl Teller<'_> {
     fn told(&mut self, what: &str) {
         self.step += 1;
         let took = self.since.elapsed();
-        (self.say)(&format!("{:>2}. {:>7.0} ms  {what}", self.step, took.as_secs_f64() * 1000.0));
+        (self.say)(&format!(
+            "{:>2}. {:>7.0} ms  {what}",
+            self.step,
+            took.as_secs_f64() * 1000.0
+        ));
         self.since = Instant::now();
     }
 }
 
 pub(super) async fn play(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> {
-    let mut teller = Teller { say, step: 0, since: Instant::now() };
+    let mut teller = Teller {
+        say,
+        step: 0,
+        since: Instant::now(),
+    };
     let before = at_work(grid, &mut teller).await?;
     without_master(grid, &mut teller).await?;
     promoted(grid, &mut teller, &before).await?;
@@ -43,13 +51,18 @@ async fn at_work(grid: &mut Grid, teller: &mut Teller<'_>) -> Result<BTreeMap<St
     grid.start_all()?;
     let status = grid.settled().await?;
     let epoch = status.master.as_ref().map_or(0, |master| master.epoch);
-    teller.told(&format!("3 registries and 2 nodes are up; r1 leads epoch {epoch}, the nodes found it through r2 and r3"));
+    teller.told(&format!(
+        "3 registries and 2 nodes are up; r1 leads epoch {epoch}, the nodes found it through r2 and r3"
+    ));
     let applied = grid.deploy().await?;
     if applied.copies != 3 {
         return Err(grid.broken(format!("the update is on {} disks instead of 3", applied.copies)));
     }
     let servers = grid.active(&["web-1", "web-2"]).await?;
-    teller.told(&format!("application shop is deployed as {} on {} disks, its 2 web servers are active", applied.version, applied.copies));
+    teller.told(&format!(
+        "application shop is deployed as {} on {} disks, its 2 web servers are active",
+        applied.version, applied.copies
+    ));
     answer(grid, &servers).await?;
     let first = grid.resolve("web", &["r3"]).await?.endpoints;
     let second = grid.resolve("web", &["r3"]).await?.endpoints;
@@ -64,20 +77,31 @@ async fn at_work(grid: &mut Grid, teller: &mut Teller<'_>) -> Result<BTreeMap<St
 async fn without_master(grid: &mut Grid, teller: &mut Teller<'_>) -> Result<(), DevError> {
     grid.signal("r1", Signal::KILL).await?;
     teller.told("r1 is killed (SIGKILL)");
-    grid.see("r2 and r3 see that no master leads", &["r2", "r3"], Request::Status, |response| match response {
-        Response::Status(status) if status.master.is_none() => Ok(()),
-        Response::Status(status) => Err(format!("{:?} leads", status.master)),
-        _ => Err("no status".to_owned()),
-    })
+    grid.see(
+        "r2 and r3 see that no master leads",
+        &["r2", "r3"],
+        Request::Status,
+        |response| match response {
+            Response::Status(status) if status.master.is_none() => Ok(()),
+            Response::Status(status) => Err(format!("{:?} leads", status.master)),
+            _ => Err("no status".to_owned()),
+        },
+    )
     .await?;
     teller.told("r2 and r3 know it");
     let endpoints = grid.resolve("web", &["r2"]).await?.endpoints;
     let name = "shop".parse().map_err(|error| grid.broken(format!("{error}")))?;
-    let remove = Request::Remove { name, request: crate::pure::base::RequestId::from_bits(1) };
+    let remove = Request::Remove {
+        name,
+        request: crate::pure::base::RequestId::from_bits(1),
+    };
     let refusal = grid.client(&["r2"]).call(remove).await;
     match refusal {
         Err(crate::client::Error::Failed(failure)) if failure.code == ErrorCode::NotMaster => {
-            teller.told(&format!("{} still resolves; an update is refused: {failure}", endpoints.join(" ")));
+            teller.told(&format!(
+                "{} still resolves; an update is refused: {failure}",
+                endpoints.join(" ")
+            ));
             Ok(())
         }
         other => Err(grid.broken(format!("an update without a master gave {other:?}"))),
@@ -85,28 +109,57 @@ async fn without_master(grid: &mut Grid, teller: &mut Teller<'_>) -> Result<(), 
 }
 
 /// The operator's promotion: stop a replica, make it master in its file, start it.
-async fn promoted(grid: &mut Grid, teller: &mut Teller<'_>, before: &BTreeMap<String, Option<u32>>) -> Result<(), DevError> {
+async fn promoted(
+    grid: &mut Grid,
+    teller: &mut Teller<'_>,
+    before: &BTreeMap<String, Option<u32>>,
+) -> Result<(), DevError> {
     grid.signal("r2", Signal::TERM).await?;
     grid.write_config("r2", "master")?;
     teller.told("r2 is stopped, its file says role = \"master\"");
     grid.start("r2")?;
     let applied = grid.apply("extra", 1).await?;
-    teller.told(&format!("r2 is started, leads, and has accepted an update as {} on {} disks", applied.version, applied.copies));
+    teller.told(&format!(
+        "r2 is started, leads, and has accepted an update as {} on {} disks",
+        applied.version, applied.copies
+    ));
     let status = grid
-        .see("r3 follows r2 and both nodes obey it", &["r2"], Request::Status, |response| {
-            let Response::Status(mut status) = response else { return Err("no status".to_owned()) };
-            // r1 is still dead; all the others must be attached.
-            status.registries.retain(|row| row.name != "r1");
-            let r3 = status.registries.iter().find(|row| row.name == "r3");
-            if r3.is_none_or(|row| row.standing != "following" || row.behind > 0) {
-                return Err(format!("r3 is {r3:?}"));
-            }
-            let master = status.master.clone().filter(|master| master.name == "r2").ok_or("r2 does not lead")?;
-            let lagging = status.nodes.iter().find(|node| node.state != "up" || node.obeys_epoch != master.epoch);
-            lagging.map_or(Ok(master), |node| Err(format!("node {} is {} and obeys {}", node.name, node.state, node.obeys_epoch)))
-        })
+        .see(
+            "r3 follows r2 and both nodes obey it",
+            &["r2"],
+            Request::Status,
+            |response| {
+                let Response::Status(mut status) = response else {
+                    return Err("no status".to_owned());
+                };
+                // r1 is still dead; all the others must be attached.
+                status.registries.retain(|row| row.name != "r1");
+                let r3 = status.registries.iter().find(|row| row.name == "r3");
+                if r3.is_none_or(|row| row.standing != "following" || row.behind > 0) {
+                    return Err(format!("r3 is {r3:?}"));
+                }
+                let master = status
+                    .master
+                    .clone()
+                    .filter(|master| master.name == "r2")
+                    .ok_or("r2 does not lead")?;
+                let lagging = status
+                    .nodes
+                    .iter()
+                    .find(|node| node.state != "up" || node.obeys_epoch != master.epoch);
+                lagging.map_or(Ok(master), |node| {
+                    Err(format!(
+                        "node {} is {} and obeys {}",
+                        node.name, node.state, node.obeys_epoch
+                    ))
+                })
+            },
+        )
         .await?;
-    teller.told(&format!("r3 and both nodes are attached to r2 in epoch {}", status.epoch));
+    teller.told(&format!(
+        "r3 and both nodes are attached to r2 in epoch {}",
+        status.epoch
+    ));
     let servers = grid.active(&["web-1", "web-2", "extra-web-1"]).await?;
     unchanged(grid, before, &pids(&servers))?;
     answer(grid, &servers).await?;
@@ -115,12 +168,23 @@ async fn promoted(grid: &mut Grid, teller: &mut Teller<'_>, before: &BTreeMap<St
 }
 
 /// The old master comes back unchanged: it follows, at the same version and digest.
-async fn old_master_returns(grid: &mut Grid, teller: &mut Teller<'_>, before: &BTreeMap<String, Option<u32>>) -> Result<(), DevError> {
+async fn old_master_returns(
+    grid: &mut Grid,
+    teller: &mut Teller<'_>,
+    before: &BTreeMap<String, Option<u32>>,
+) -> Result<(), DevError> {
     grid.start("r1")?;
     let leads = grid.registry("r2", |_| Ok(())).await?;
     let same = |report: &RegistryReport| {
         let equal = report.standing == "following" && report.version == leads.version && report.digest == leads.digest;
-        if equal { Ok(()) } else { Err(format!("r1 is {} at {}, r2 at {}: {}", report.standing, report.version, leads.version, report.reason)) }
+        if equal {
+            Ok(())
+        } else {
+            Err(format!(
+                "r1 is {} at {}, r2 at {}: {}",
+                report.standing, report.version, leads.version, report.reason
+            ))
+        }
     };
     let follows = grid.registry("r1", same).await?;
     teller.told(&format!(
@@ -129,7 +193,9 @@ async fn old_master_returns(grid: &mut Grid, teller: &mut Teller<'_>, before: &B
         follows.digest.chars().take(16).collect::<String>()
     ));
     let all = grid.see("everything is attached", &REGISTRIES, Request::Status, |response| {
-        let Response::Status(status) = response else { return Err("no status".to_owned()) };
+        let Response::Status(status) = response else {
+            return Err("no status".to_owned());
+        };
         settled(&status).map(|()| *status)
     });
     let status = all.await?;
@@ -143,13 +209,23 @@ async fn old_master_returns(grid: &mut Grid, teller: &mut Teller<'_>, before: &B
 }
 
 fn pids(servers: &[ServerReport]) -> BTreeMap<String, Option<u32>> {
-    servers.iter().map(|server| (server.id.to_string(), server.pid)).collect()
+    servers
+        .iter()
+        .map(|server| (server.id.to_string(), server.pid))
+        .collect()
 }
 
-fn unchanged(grid: &mut Grid, before: &BTreeMap<String, Option<u32>>, now: &BTreeMap<String, Option<u32>>) -> Result<(), DevError> {
+fn unchanged(
+    grid: &mut Grid,
+    before: &BTreeMap<String, Option<u32>>,
+    now: &BTreeMap<String, Option<u32>>,
+) -> Result<(), DevError> {
     for (id, pid) in before {
         if pid.is_none() || now.get(id) != Some(pid) {
-            return Err(grid.broken(format!("server {id} ran as process {pid:?} and now as {:?}", now.get(id))));
+            return Err(grid.broken(format!(
+                "server {id} ran as process {pid:?} and now as {:?}",
+                now.get(id)
+            )));
         }
     }
     Ok(())
@@ -173,7 +249,9 @@ async fn get(endpoint: &str) -> std::io::Result<String> {
     let address = endpoint.trim_start_matches("http://");
     let fetch = async {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+        stream
+            .write_all(format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())
+            .await?;
         let mut text = Vec::new();
         stream.take(64 * 1024).read_to_end(&mut text).await?;
         Ok(String::from_utf8_lossy(&text).into_owned())

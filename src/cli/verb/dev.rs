@@ -25,7 +25,10 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failing::internal(format!("failed to start the runtime: {error}")))?;
-    let wish = Wish { story: args.story, folder: args.folder.clone() };
+    let wish = Wish {
+        story: args.story,
+        folder: args.folder.clone(),
+    };
     let mut printed = Ok(());
     let mut say = |line: &str| {
         let text = if line.is_empty() { "\n" } else { line };
@@ -35,5 +38,6 @@ pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing>
     };
     let ran = runtime.block_on(dev::run(wish, &mut say));
     printed?;
-    ran.map(|()| Exit::Done).map_err(|error| Failing::new(Exit::Failed, "dev", error.to_string(), ""))
+    ran.map(|()| Exit::Done)
+        .map_err(|error| Failing::new(Exit::Failed, "dev", error.to_string(), ""))
 }

@@ -2,7 +2,7 @@
 
 use super::registry_run::begin_log;
 use crate::cli::{Exit, Failing, daemon};
-use crate::io::config::{self, Config, Overrides};
+use crate::io::config::{self, Overrides};
 use crate::pure::membership::PeerKind;
 use std::path::PathBuf;
 
@@ -34,13 +34,5 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
     if args.with_parent {
         daemon::end_with_parent()?;
     }
-    start(config)
-}
-
-/// Runs the node's loop until it is told to stop.
-fn start(config: Config) -> Result<Exit, Failing> {
-    Err(Failing::internal(format!(
-        "this build has no node daemon to run {}",
-        config.peer.name
-    )))
+    daemon::run(crate::app::node::run(config))
 }

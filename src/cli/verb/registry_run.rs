@@ -53,7 +53,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
     if args.with_parent {
         daemon::end_with_parent()?;
     }
-    let wishes = Wishes { promote: args.promote, accept_loss: args.accept_loss, force: args.force };
+    let wishes = Wishes {
+        promote: args.promote,
+        accept_loss: args.accept_loss,
+        force: args.force,
+    };
     daemon::run(registry::run(config, wishes))
 }
 

@@ -3,8 +3,10 @@
 use super::backend::Backend;
 use super::guard::Hosts;
 use super::router::{Shared, router};
+use crate::io::config::Config;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{Address, GridName};
+use crate::pure::membership::PeerCard;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -42,6 +44,19 @@ pub struct Settings {
     pub grid: GridName,
     /// Addresses by which this peer may be called, beside the listener's own and loopback: listen, advertise.
     pub addresses: Vec<Address>,
+}
+
+impl Settings {
+    /// A peer's own: its grid, and every address under which it may be called.
+    pub fn of(config: &Config, card: &PeerCard) -> Self {
+        let addresses = [config.peer.listen.clone(), card.address.clone()]
+            .into_iter()
+            .chain(card.http.clone());
+        Self {
+            grid: config.grid.clone(),
+            addresses: addresses.collect(),
+        }
+    }
 }
 
 /// Serves until `stop` completes, then lets requests in flight end for at most 2 s.

@@ -311,7 +311,13 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
             bench.said.clear();
             match what {
                 "slice" => bench.slice("r1", asked, 4, always(&["b"]), &[]),
-                "prepare" => bench.hear("r1", Message::Prepare { epoch: asked, database: None }),
+                "prepare" => bench.hear(
+                    "r1",
+                    Message::Prepare {
+                        epoch: asked,
+                        database: None,
+                    },
+                ),
                 _ => bench.hear(
                     "r1",
                     Message::Ask {
@@ -583,7 +589,13 @@ fn random_life(seed: u64, rules: Rules) -> Vec<String> {
                         .push(format!("a slice of {asked} was applied after {highest}"));
                 }
             }
-            2 => bench.hear(registry, Message::Prepare { epoch: asked, database: None }),
+            2 => bench.hear(
+                registry,
+                Message::Prepare {
+                    epoch: asked,
+                    database: None,
+                },
+            ),
             3 => bench.exit(["a", "b", "c"][usize::try_from(roll(7, 3)).unwrap()]),
             4 => bench.crash(),
             _ => {
@@ -634,7 +646,13 @@ fn a_peer_that_is_no_registry_orders_nothing() {
     bench.event(Event::Linked { card });
     bench.said.clear();
     bench.slice("n2", epoch(1, 1), 1, always(&["a"]), &[]);
-    bench.hear("n2", Message::Prepare { epoch: epoch(9, 9), database: None });
+    bench.hear(
+        "n2",
+        Message::Prepare {
+            epoch: epoch(9, 9),
+            database: None,
+        },
+    );
     bench.slice("stranger", epoch(1, 1), 1, always(&["a"]), &[]);
     assert_eq!(
         (bench.node.obeys(), bench.said.len(), bench.processes.len()),

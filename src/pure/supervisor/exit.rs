@@ -18,6 +18,14 @@ impl Exit {
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
     }
+    /// As in metrics: `clean`, `error` or `signal`; an end that nobody saw counts as an error.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Code(0) => "clean",
+            Self::Code(_) | Self::Unknown => "error",
+            Self::Signal(_) => "signal",
+        }
+    }
 }
 
 impl fmt::Display for Exit {

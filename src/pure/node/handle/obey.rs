@@ -3,10 +3,10 @@
 use crate::pure::base::PeerName;
 use crate::pure::base::limits::EPOCH_JUMP_MAX;
 use crate::pure::lineage::Epoch;
+use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::rules::Rule;
 use crate::pure::node::state::Node;
 use crate::pure::protocol::Message;
-use crate::pure::lineage::claim::RefusalCode;
 
 impl Node {
     /// A candidate asks for a promise: first come, sticky, on disk before it is said.

@@ -1,0 +1,376 @@
+//! Runs a node: builds its parts, hands every arrival to the core, carries the effects out.
+//!
+//! As for a registry, what is durable is written and synced before anything is said or done. Processes are found again
+//! before the first word: what runs is known before anybody is told.
+
+use super::backend::{Daemon, Heartbeat};
+use super::failure::Failure;
+use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
+use super::publish::News;
+use crate::io::config::{self, Kind, OnStop};
+use crate::io::gossip::Gossip;
+use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
+use crate::io::process::{self, Supervisor, read_value, write_value};
+use crate::io::store::{Folder, remembered};
+use crate::io::telemetry::metrics::Metrics;
+use crate::io::{clock, http};
+use crate::pure::base::{ServerId, Time};
+use crate::pure::lineage::rules::Rules;
+use crate::pure::membership::{Change, PeerKind, Record};
+use crate::pure::node::{Config, Effect, Event, Node, Restored};
+use crate::pure::protocol::report::{Load, ServerState};
+use crate::pure::protocol::{ReplyTo, Request};
+use crate::pure::supervisor::Event as ServerEvent;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Most arrivals that wait for the loop.
+const INBOX: usize = 4096;
+/// How often the host's load is read.
+const LOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] when it cannot start, or when its disk fails.
+pub async fn run(config: config::Config) -> Result<(), Failure> {
+    let Kind::Node(section) = config.kind.clone() else {
+        return Err(Failure::new(
+            "start a node",
+            78,
+            "the configuration has no [node] section",
+        ));
+    };
+    let ground = Ground::take(&config).await?;
+    let files = Files {
+        slice: ground.folder.path().join("slice.cbor"),
+        marks: ground.folder.path().join("marks.cbor"),
+    };
+    let slice = read_value(&files.slice)
+        .map_err(Failure::at("read the slice"))?
+        .unwrap_or_default();
+    let marks = read_value(&files.marks)
+        .map_err(Failure::at("read the marks of servers"))?
+        .unwrap_or_default();
+    let (events, processes) = mpsc::channel(INBOX);
+    let settings = process::Settings {
+        node: ground.card.name.clone(),
+        host: section.host.clone(),
+        data: ground.folder.path().to_owned(),
+    };
+    let found = tokio::task::block_in_place(|| Supervisor::open(settings, events));
+    let (supervisor, running) = found.map_err(Failure::at("find the servers of the node's former life"))?;
+    let settings = Config {
+        card: ground.card.clone(),
+        host: section.host,
+        locator: config.peer.locator.clone(),
+        on_stop: match section.on_stop {
+            OnStop::Leave => crate::pure::node::OnStop::Leave,
+            OnStop::Stop => crate::pure::node::OnStop::Stop,
+        },
+        rules: Rules::default(),
+    };
+    let restored = Restored {
+        identity: ground.identity.get(),
+        slice,
+        marks,
+        remembered: ground.remembered.clone(),
+        running,
+    };
+    let core = Node::new(settings, restored);
+    Shell::build(config, ground, core, supervisor, processes, files)
+        .await?
+        .run()
+        .await
+}
+
+/// Files of the node's own in its data folder.
+struct Files {
+    slice: PathBuf,
+    marks: PathBuf,
+}
+
+/// The parts around the core.
+struct Shell {
+    core: Node,
+    supervisor: Supervisor,
+    identity: SharedIdentity,
+    files: Files,
+    remembered: PathBuf,
+    network: Network,
+    gossip: Gossip,
+    news: News,
+    metrics: Metrics,
+    replies: BTreeMap<ReplyTo, Replier>,
+    next_reply: u64,
+    wake: Option<Time>,
+    finished: bool,
+    unready: watch::Sender<Vec<String>>,
+    beat: Arc<Heartbeat>,
+    arrivals: mpsc::Receiver<Arrival>,
+    members: mpsc::Receiver<Vec<Change>>,
+    processes: mpsc::Receiver<(ServerId, ServerEvent)>,
+    /// Held for its lock.
+    _folder: Folder,
+}
+
+impl Shell {
+    async fn build(
+        config: config::Config,
+        ground: Ground,
+        core: Node,
+        supervisor: Supervisor,
+        processes: mpsc::Receiver<(ServerId, ServerEvent)>,
+        files: Files,
+    ) -> Result<Self, Failure> {
+        let metrics = Metrics::install(PeerKind::Node).map_err(Failure::at("set up metrics"))?;
+        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
+        let beat = Arc::new(Heartbeat::default());
+        let first = Record {
+            card: ground.card.clone(),
+            role: None,
+            standing: None,
+            claim: None,
+            version: core.applied(),
+            obeys: core.obeys(),
+            servers: None,
+        };
+        let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
+        // A node answers everything through its loop: it is asked little.
+        let reader: Reader = Arc::new(|_: &Request| None);
+        if let Some(listener) = ground.http {
+            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
+            let settings = http::Settings::of(&config, &ground.card);
+            tokio::spawn(http::serve(
+                listener,
+                Arc::new(backend),
+                metrics.clone(),
+                settings,
+                std::future::pending(),
+            ));
+        }
+        let network = Network::start(
+            ground.control,
+            Settings::new(ground.card.clone(), config.grid.clone()),
+            inbox,
+            reader,
+        );
+        tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
+        Ok(Self {
+            core,
+            supervisor,
+            identity: ground.identity,
+            files,
+            remembered: ground.folder.remembered(),
+            network,
+            gossip,
+            news: News::default(),
+            metrics,
+            replies: BTreeMap::new(),
+            next_reply: 0,
+            wake: None,
+            finished: false,
+            unready,
+            beat,
+            arrivals,
+            members,
+            processes,
+            _folder: ground.folder,
+        })
+    }
+
+    async fn run(mut self) -> Result<(), Failure> {
+        let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
+        let mut upkeep = tokio::time::interval(LOAD_EVERY);
+        self.turn(Event::Started).await?;
+        super::signals::notify_ready();
+        while !self.finished {
+            let pause = self
+                .wake
+                .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
+            let event = tokio::select! {
+                biased;
+                () = stop.wait() => {
+                    tracing::info!("stopping");
+                    super::signals::notify_stopping();
+                    Event::Shutdown
+                }
+                Some((id, event)) = self.processes.recv() => {
+                    self.count(&event);
+                    Event::Server { id, event }
+                }
+                Some(arrival) = self.arrivals.recv() => match self.event(arrival) {
+                    Some(event) => event,
+                    None => continue,
+                },
+                Some(changes) = self.members.recv() => Event::Members(changes),
+                _ = upkeep.tick() => {
+                    self.metrics.run_upkeep();
+                    Event::Load(load())
+                }
+                () = tokio::time::sleep(pause) => { self.wake = None; Event::Wake }
+            };
+            self.turn(event).await?;
+        }
+        drop(self.gossip);
+        self.network.stop().await;
+        Ok(())
+    }
+
+    fn event(&mut self, arrival: Arrival) -> Option<Event> {
+        Some(match arrival {
+            Arrival::Linked(card) => Event::Linked { card },
+            Arrival::Unlinked { peer, reason } => Event::Unlinked { peer, reason },
+            Arrival::Unreachable { peer, address, reason } => Event::Unreachable { peer, address, reason },
+            Arrival::Message { from, message } => Event::Message { from, message },
+            Arrival::Request { request, reply, .. } if *request == Request::Watch => {
+                self.news.watch(reply);
+                return None;
+            }
+            Arrival::Request {
+                actor,
+                deadline,
+                request,
+                reply,
+            } => {
+                self.next_reply += 1;
+                let to = ReplyTo(self.next_reply);
+                self.replies.retain(|_, reply| !reply.is_closed());
+                self.replies.insert(to, reply);
+                Event::Request {
+                    to,
+                    actor,
+                    deadline,
+                    request,
+                }
+            }
+        })
+    }
+
+    /// One turn of the loop: an event in, the durable part synced, the rest done.
+    async fn turn(&mut self, event: Event) -> Result<(), Failure> {
+        self.beat.beat();
+        let effects = self.core.handle(event, &clock::moment());
+        // What is durable stands first in the list.
+        for effect in effects {
+            match effect {
+                Effect::Identity(identity) => tokio::task::block_in_place(|| self.identity.save(&identity))?,
+                Effect::Slice(slice) => {
+                    tokio::task::block_in_place(|| write_value(&self.files.slice, &slice))
+                        .map_err(Failure::at("write the slice"))?;
+                }
+                Effect::Marks(marks) => {
+                    let written = tokio::task::block_in_place(|| write_value(&self.files.marks, &marks));
+                    written.map_err(Failure::at("write the marks of servers"))?;
+                }
+                other => self.act(other).await,
+            }
+        }
+        self.show();
+        Ok(())
+    }
+
+    async fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) => {}
+            Effect::Remember(peers) => {
+                if let Err(error) = tokio::task::block_in_place(|| remembered::save(&self.remembered, &peers)) {
+                    tracing::warn!(%error, "remembered peers not written");
+                }
+            }
+            Effect::Send { to, message } => {
+                self.network.send(&to, message);
+            }
+            Effect::Reply { to, response, last } => {
+                let reply = if last { self.replies.remove(&to) } else { None };
+                if let Some(reply) = reply.as_ref().or_else(|| self.replies.get(&to)) {
+                    reply.send(response, last);
+                }
+            }
+            Effect::Publish(record) => self.gossip.publish(*record),
+            Effect::Dial(targets) => {
+                self.gossip.meet(gossip_addresses(&targets).await);
+                self.network.dial(targets);
+            }
+            Effect::Spawn {
+                server,
+                run,
+                spec,
+                peers,
+            } => {
+                self.metrics.node.server_starts.increment(1);
+                self.supervisor.spawn(server, run, spec, peers);
+            }
+            Effect::Probe { server, run, address } => self.supervisor.probe(&server, run, address),
+            Effect::StopProbe { server, run } => self.supervisor.stop_probe(&server, run),
+            Effect::Terminate { server, run } => self.supervisor.terminate(&server, run),
+            Effect::Kill { server, run } => self.supervisor.kill(&server, run),
+            Effect::Delete { server } => {
+                if let Err(error) = self.supervisor.delete(&server) {
+                    tracing::warn!(%server, %error, "the server's directory stays");
+                }
+            }
+            Effect::ReadLogs {
+                server,
+                stderr,
+                lines,
+                to,
+            } => {
+                let result = tokio::task::block_in_place(|| self.supervisor.logs(&server, stderr, lines));
+                let effects = self.core.handle(Event::LogsRead { to, result }, &clock::moment());
+                for effect in effects {
+                    Box::pin(self.act(effect)).await;
+                }
+            }
+            Effect::Happened(happening) => self.news.tell(&happening),
+            Effect::Wake(at) => self.wake = Some(at),
+            Effect::Finished => self.finished = true,
+        }
+    }
+
+    fn count(&self, event: &ServerEvent) {
+        if let ServerEvent::Exited { how, .. } = event {
+            self.metrics.node.server_exits.add(&[how.kind()], 1);
+        }
+    }
+
+    /// How the node stands, for metrics and health.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    fn show(&self) {
+        let reports = self.core.reports();
+        for state in ServerState::ALL {
+            let count = reports.iter().filter(|report| report.state == state).count();
+            self.metrics.node.servers.set(&[state.as_str()], count as f64);
+        }
+        self.metrics.node.obeyed_epoch.set(self.core.obeys().number as f64);
+        self.metrics.inbox.depth.set(self.arrivals.len() as f64);
+        self.metrics.inbox.bound.set(INBOX as f64);
+        let alone = self.core.linked_peers().is_empty();
+        let reasons = if alone {
+            vec!["no registry is in reach; servers run on".to_owned()]
+        } else {
+            Vec::new()
+        };
+        self.unready.send_replace(reasons);
+    }
+}
+
+/// The load average of one minute, divided by the processors.
+fn load() -> Load {
+    use procfs::Current as _;
+    let Ok(average) = procfs::LoadAverage::current() else {
+        return Load::default();
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a load between 0 and some thousands"
+    )]
+    Load((average.one.clamp(0.0, 10_000.0) * 100.0 / processors as f32).round() as u32)
+}
