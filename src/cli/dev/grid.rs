@@ -436,10 +436,10 @@ pub(super) fn settled(status: &StatusReport) -> Result<(), String> {
 
 fn send(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        if let Err(error) = kill_process(pid, signal) {
-            tracing::debug!(%error, "it has ended by itself");
-        }
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        tracing::debug!(%error, "it has ended by itself");
     }
 }
 
@@ -459,9 +459,7 @@ fn free_port(held: &mut Vec<(TcpListener, UdpSocket)>) -> Result<Address, DevErr
 
 /// The sample application: web servers spread over the nodes, in one group, each on a port that its node chooses.
 fn application(name: &str, servers: usize) -> String {
-    let binary = std::env::current_exe()
-        .map(|path| path.display().to_string())
-        .unwrap_or_else(|_| "floe".to_owned());
+    let binary = std::env::current_exe().map_or_else(|_| "floe".to_owned(), |path| path.display().to_string());
     let prefix = if name == "shop" {
         "web".to_owned()
     } else {

@@ -65,13 +65,15 @@ impl FromStr for Address {
         let (host, port) = text.rsplit_once(':').ok_or_else(|| fault("wants HOST:PORT"))?;
         let port = port
             .parse()
-            .map_err(|_| fault("wants a port from 0 to 65535 behind the colon"))?;
+            .ok()
+            .ok_or_else(|| fault("wants a port from 0 to 65535 behind the colon"))?;
         let bracketed = host.starts_with('[') && host.ends_with(']');
         if bracketed {
             let inner = host.get(1..host.len() - 1).unwrap_or_default();
             inner
                 .parse::<std::net::Ipv6Addr>()
-                .map_err(|_| fault("holds no IPv6 address in its brackets"))?;
+                .ok()
+                .ok_or_else(|| fault("holds no IPv6 address in its brackets"))?;
         } else if host.is_empty() || host.len() > 253 {
             return Err(fault("wants a host of 1 to 253 bytes"));
         } else if !host

@@ -220,7 +220,8 @@ impl serde::de::Visitor<'_> for BitsVisitor {
     fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<u128, E> {
         <[u8; 16]>::try_from(bytes)
             .map(u128::from_be_bytes)
-            .map_err(|_| E::invalid_length(bytes.len(), &self))
+            .ok()
+            .ok_or_else(|| E::invalid_length(bytes.len(), &self))
     }
 }
 

@@ -37,7 +37,7 @@ pub const PENDING_RESOLVES_MAX: usize = 4096;
 /// How long a resolve may wait for an activation when the caller names no deadline.
 pub const RESOLVE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long the longest wait of a request may be, whatever the caller names.
-pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(600);
+pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_mins(10);
 
 const _: () = assert!(HELLO_FRAME_BYTES_MAX < FRAME_BYTES_MAX, "a hello is a small frame");
 const _: () = assert!(

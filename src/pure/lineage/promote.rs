@@ -324,7 +324,9 @@ fn ahead(name: &PeerName, surplus: super::Surplus, theirs: &Summary, own: Own<'_
 }
 
 fn database(summary: &Summary) -> String {
-    summary.database.map_or_else(|| "none".to_owned(), |id| id.short())
+    summary
+        .database
+        .map_or_else(|| "none".to_owned(), super::super::base::id::DatabaseId::short)
 }
 
 /// Is it proven that nothing acknowledged is missing? With k copies of every update among N registries, any N-k+1 of them

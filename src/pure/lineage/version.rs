@@ -76,7 +76,8 @@ impl<'de> Deserialize<'de> for Digest {
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Digest, E> {
                 <[u8; 32]>::try_from(bytes)
                     .map(Digest)
-                    .map_err(|_| E::invalid_length(bytes.len(), &self))
+                    .ok()
+                    .ok_or_else(|| E::invalid_length(bytes.len(), &self))
             }
         }
         deserializer.deserialize_bytes(Bytes)

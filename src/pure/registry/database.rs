@@ -114,7 +114,8 @@ impl Database {
             let serial = key
                 .trim_start_matches("check/")
                 .parse()
-                .map_err(|_| DatabaseError::Values(format!("{key}: no serial")))?;
+                .ok()
+                .ok_or_else(|| DatabaseError::Values(format!("{key}: no serial")))?;
             database
                 .checks
                 .insert(serial, decode(bytes).map_err(|error| damaged(key, error))?);

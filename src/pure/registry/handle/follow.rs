@@ -6,6 +6,7 @@ use super::super::state::{Incoming, Registry, Seat, Trouble};
 use crate::pure::base::limits::SNAPSHOT_BYTES_MAX;
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::{Authority, RefusalCode, authority};
+use crate::pure::lineage::compare::Relation;
 use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Version};
 use crate::pure::membership::Standing;
 use crate::pure::protocol::Message;
@@ -215,7 +216,6 @@ impl Registry {
             }
             Err(error) => return self.corrupt_feed(from, epoch, &error, moment, out),
         };
-        use crate::pure::lineage::compare::Relation;
         match self.relation(&database.summary()) {
             Relation::Newer(_) | Relation::Same => {}
             Relation::Older(_) | Relation::Diverged { .. } | Relation::Foreign | Relation::Corrupt { .. } => {

@@ -61,7 +61,7 @@ impl Registry {
             }),
             Message::Prepare { epoch, database } => self.asked_to_promise(from, epoch, database, moment, out),
             Message::Promised { epoch, status } => {
-                self.promised(from, epoch, status.map(|status| *status), moment, out)
+                self.promised(from, epoch, status.map(|status| *status), moment, out);
             }
             Message::Declined { epoch, promise } => self.declined(from, epoch, promise, moment, out),
             Message::Refusal {
@@ -73,7 +73,7 @@ impl Registry {
             Message::Follow { epoch, summary } => self.asked_to_feed(from, epoch, &summary, moment, out),
             Message::Have { epoch, version } => self.follower_has(from, epoch, version, moment, out),
             Message::SnapshotNext { epoch, version, offset } => {
-                self.follower_wants(from, epoch, version, offset, moment, out)
+                self.follower_wants(from, epoch, version, offset, moment, out);
             }
             Message::Entries {
                 epoch,
@@ -123,7 +123,7 @@ impl Registry {
             }
             Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
             Request::Command { server, verb } => {
-                self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out)
+                self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
             }
             Request::Logs { server, stderr, lines } => {
                 self.pass(

@@ -46,7 +46,7 @@ impl Registry {
         peer.linked = false;
         peer.status = None;
         peer.node = None;
-        peer.unreachable = reason.to_owned();
+        reason.clone_into(&mut peer.unreachable);
         self.peer_news(name, "unlinked", reason, moment, out);
         self.link_lost(name, moment, out);
         self.candidate_missed(name, moment, out);
