@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// The bytes are not what was written once.
-    #[error("read {path:?}: {reason}; see that no process of it runs, then delete the file")]
+    #[error("read {path:?}: {reason}")]
     Damaged {
         /// Where.
         path: PathBuf,
@@ -106,7 +107,10 @@ pub fn write_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalEr
         move |source| JournalError::Io { step, path, source }
     };
     let new = path.with_extension("new");
-    let mut file = File::create(&new).map_err(fault("create", &new))?;
+    // A server's definition may hold secrets in its environment.
+    let mut options = File::options();
+    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
+    let mut file = opened.map_err(fault("create", &new))?;
     file.write_all(&wire::encode(value)).map_err(fault("write", &new))?;
     file.sync_all().map_err(fault("sync", &new))?;
     std::fs::rename(&new, path).map_err(fault("rename to", path))?;

@@ -11,6 +11,7 @@ use crate::pure::supervisor::{Launch, Place, Ports};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -50,7 +51,13 @@ pub(super) fn start(settings: &Settings, pool: &PortPool, start: &Start) -> Resu
     let home = settings.home(&start.server);
     let data = home.join("data");
     std::fs::create_dir_all(&data).map_err(|error| format!("create {}: {error}", data.display()))?;
-    let previous = Record::read(&home).map_err(|error| chain(&error))?;
+    // Without the record of the last start, this one could be the second of two.
+    let previous = Record::read(&home).map_err(|error| {
+        format!(
+            "{}; see that no process of it runs, then delete the file",
+            chain(&error)
+        )
+    })?;
     let previous = previous.map(|record| record.ports).unwrap_or_default();
     let ports = pool.choose(start.run, &settings.host, &start.spec.ports, &previous)?;
     let launch = prepare(
@@ -104,7 +111,7 @@ fn watchable(child: &Child, record: &mut Record, home: &Path) -> Result<(Mark, O
 fn command(launch: &Launch, home: &Path) -> Result<Command, String> {
     let output = |name: &str| {
         let path = home.join(name);
-        let file = File::options().append(true).create(true).open(&path);
+        let file = File::options().append(true).create(true).mode(0o600).open(&path);
         file.map_err(|error| format!("open {}: {error}", path.display()))
     };
     let program = if launch.program.contains('/') {

@@ -8,6 +8,7 @@ mod child;
 mod find;
 mod journal;
 mod launch;
+mod load;
 mod logs;
 mod ports;
 mod probe;
@@ -16,6 +17,7 @@ mod supervisor;
 mod sweep;
 
 pub use journal::{JournalError, read_value, write_value};
+pub use load::host_load;
 pub use supervisor::{ProcessError, Settings, Supervisor};
 
 #[cfg(test)]

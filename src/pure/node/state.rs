@@ -191,6 +191,10 @@ impl Node {
     pub fn linked_peers(&self) -> Vec<PeerName> {
         self.links.keys().cloned().collect()
     }
+    /// Is a registry linked now?
+    pub fn reaches_a_registry(&self) -> bool {
+        self.links.values().any(|link| link.kind == PeerKind::Registry)
+    }
     /// What the node says of itself to registries.
     pub fn status(&self) -> NodeReport {
         NodeReport {
@@ -199,6 +203,14 @@ impl Node {
             load: self.load,
             host: self.config.host.clone(),
         }
+    }
+    /// How many servers are in each state; states without servers are left out.
+    pub fn states(&self) -> BTreeMap<ServerState, u64> {
+        let mut counts = BTreeMap::new();
+        for server in self.servers.values() {
+            *counts.entry(server.machine.state()).or_default() += 1;
+        }
+        counts
     }
     /// Servers active, and in all.
     pub fn counts(&self) -> (u64, u64) {
