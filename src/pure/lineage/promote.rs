@@ -171,6 +171,9 @@ pub fn decide(
                 reason,
             };
         }
+        if let Some(decision) = may_found(own, answers, terms) {
+            return decision;
+        }
     } else if intent == Intent::Resume
         && let Some(decision) = may_resume(own, answers, rules)
     {
@@ -199,6 +202,25 @@ pub fn decide(
         number: highest.saturating_add(1),
         proof,
     }
+}
+
+/// Nobody founds a grid beside one whose master was obeyed here, although nothing of its log can be seen.
+fn may_found(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<Decision> {
+    let promised = answers
+        .iter()
+        .map(|answer| (Some(&answer.name), answer.promise))
+        .chain([(None, own.promise)]);
+    let others = promised.filter(|(_, promise)| *promise != Epoch::NONE && own.drawn != Some(*promise));
+    let (who, promise) = others
+        .max_by_key(|(_, promise)| *promise)
+        .filter(|_| !terms.accept_loss)?;
+    let who = who.map_or_else(|| "it".to_owned(), ToString::to_string);
+    Some(Decision::Wait {
+        reason: format!(
+            "this registry's database is empty, but {who} has promised epoch {} to a master: a grid exists already. Start this registry with role = \"replica\"; --accept-loss founds a new grid",
+            promise.number
+        ),
+    })
 }
 
 /// A restart deposes nobody: something higher than the last own reign stands against it.

@@ -1,0 +1,3 @@
+//! The proofs that need more than one module: one binary, one folder a kind of proof.
+
+mod simulation;
