@@ -7,7 +7,7 @@
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
 use super::version::{Digest, Epoch, Serial, Version};
-use crate::pure::base::PeerName;
+use crate::pure::base::{DatabaseId, PeerName};
 
 /// What the candidate is after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,7 +346,7 @@ fn ahead(name: &PeerName, surplus: super::Surplus, theirs: &Summary, own: Own<'_
 }
 
 fn database(summary: &Summary) -> String {
-    summary.database.map_or_else(|| "none".to_owned(), |id| id.short())
+    summary.database.map_or_else(|| "none".to_owned(), DatabaseId::short)
 }
 
 /// Is it proven that nothing acknowledged is missing? With k copies of every update among N registries, any N-k+1 of them
@@ -379,3 +379,7 @@ fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rule
     };
     Proof { proven, text }
 }
+
+#[cfg(test)]
+#[path = "promote_test.rs"]
+mod tests;

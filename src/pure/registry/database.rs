@@ -494,3 +494,7 @@ mod serde_bytes {
     #[serde(transparent)]
     pub(super) struct Bytes(#[serde(with = "crate::pure::lineage::entry::bytes")] pub(super) Vec<u8>);
 }
+
+#[cfg(test)]
+#[path = "database_test.rs"]
+mod tests;

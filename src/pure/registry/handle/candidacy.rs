@@ -379,8 +379,10 @@ impl Registry {
             return;
         }
         let (intent, epoch, attempt) = (preparation.intent, preparation.epoch, preparation.attempt);
-        if let Some((who, promise)) = preparation.declined.clone() {
-            if attempt + 1 < ATTEMPTS && promise.number >= epoch.number {
+        // A registry of another database declines whatever the number is: it counts as one that did not answer.
+        let declined = preparation.declined.clone();
+        if let Some((who, promise)) = declined.filter(|(_, promise)| promise.number >= epoch.number) {
+            if attempt + 1 < ATTEMPTS {
                 let number = promise.number.saturating_add(1);
                 return self.prepare(intent, number, attempt + 1, moment, out);
             }

@@ -21,6 +21,13 @@ impl Registry {
         let news = peer.status.as_ref() != Some(&status);
         peer.summary = Some(status.summary.clone());
         peer.status = Some(status.clone());
+        if self.is_foreign(status.summary.database) {
+            // Numbers of another database say nothing here: they neither depose nor are contested.
+            if let Some(claim) = status.claim {
+                self.refuse(from, claim, RefusalCode::ForeignStore, out);
+            }
+            return self.survey_answered(from, moment, out);
+        }
         if self.reign().is_some() {
             self.heard_promise(from, status.promise, moment, out);
         }
@@ -34,6 +41,11 @@ impl Registry {
         {
             *until = moment.now;
         }
+    }
+
+    /// Both hold a database, and not the same.
+    fn is_foreign(&self, theirs: Option<DatabaseId>) -> bool {
+        matches!((theirs, self.database.id()), (Some(theirs), Some(mine)) if theirs != mine)
     }
 
     /// A peer's claim to reign: stop for a higher one, contest an equal one, tell a lower one.
@@ -283,7 +295,9 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        if self.reign() != Some(epoch) {
+        let summary = self.peers.get(from).and_then(|peer| peer.summary.as_ref());
+        let foreign = self.is_foreign(summary.and_then(|summary| summary.database));
+        if self.reign() != Some(epoch) || (foreign && code != RefusalCode::ForeignStore) {
             return;
         }
         match code {
@@ -307,7 +321,7 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let foreign = matches!((database, self.database.id()), (Some(theirs), Some(mine)) if theirs != mine);
+        let foreign = self.is_foreign(database);
         let standing = authority(self.identity.promise, epoch, self.config.rules);
         if foreign || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;
