@@ -18,7 +18,7 @@ use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{Change, PeerKind, Record};
 use crate::pure::node::{Config, Effect, Event, Node, Restored};
-use crate::pure::protocol::report::{Load, ServerState};
+use crate::pure::protocol::report::ServerState;
 use crate::pure::protocol::{ReplyTo, Request};
 use crate::pure::supervisor::Event as ServerEvent;
 use std::collections::BTreeMap;
@@ -193,7 +193,6 @@ impl Shell {
                 .wake
                 .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let event = tokio::select! {
-                biased;
                 () = stop.wait() => {
                     tracing::info!("stopping");
                     super::signals::notify_stopping();
@@ -210,11 +209,16 @@ impl Shell {
                 Some(changes) = self.members.recv() => Event::Members(changes),
                 _ = upkeep.tick() => {
                     self.metrics.run_upkeep();
-                    Event::Load(load())
+                    Event::Load(process::host_load())
                 }
                 () = tokio::time::sleep(pause) => { self.wake = None; Event::Wake }
             };
             self.turn(event).await?;
+            // Steady traffic must not keep deadlines waiting.
+            if self.wake.is_some_and(|wake| wake <= clock::now()) {
+                self.wake = None;
+                self.turn(Event::Wake).await?;
+            }
         }
         drop(self.gossip);
         self.network.stop().await;
@@ -302,7 +306,6 @@ impl Shell {
                 spec,
                 peers,
             } => {
-                self.metrics.node.server_starts.increment(1);
                 self.supervisor.spawn(server, run, spec, peers);
             }
             Effect::Probe { server, run, address } => self.supervisor.probe(&server, run, address),
@@ -333,23 +336,27 @@ impl Shell {
     }
 
     fn count(&self, event: &ServerEvent) {
-        if let ServerEvent::Exited { how, .. } = event {
-            self.metrics.node.server_exits.add(&[how.kind()], 1);
+        match event {
+            ServerEvent::Exited { how, .. } => self.metrics.node.server_exits.add(&[how.kind()], 1),
+            ServerEvent::Spawned { .. } => self.metrics.node.server_starts.increment(1),
+            _ => {}
         }
     }
 
     /// How the node stands, for metrics and health.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     fn show(&self) {
-        let reports = self.core.reports();
+        let states = self.core.states();
         for state in ServerState::ALL {
-            let count = reports.iter().filter(|report| report.state == state).count();
-            self.metrics.node.servers.set(&[state.as_str()], count as f64);
+            self.metrics
+                .node
+                .servers
+                .set(&[state.as_str()], states.get(&state).copied().unwrap_or(0) as f64);
         }
         self.metrics.node.obeyed_epoch.set(self.core.obeys().number as f64);
         self.metrics.inbox.depth.set(self.arrivals.len() as f64);
         self.metrics.inbox.bound.set(INBOX as f64);
-        let alone = self.core.linked_peers().is_empty();
+        let alone = !self.core.reaches_a_registry();
         let reasons = if alone {
             vec!["no registry is in reach; servers run on".to_owned()]
         } else {
@@ -357,20 +364,4 @@ impl Shell {
         };
         self.unready.send_replace(reasons);
     }
-}
-
-/// The load average of one minute, divided by the processors.
-fn load() -> Load {
-    use procfs::Current as _;
-    let Ok(average) = procfs::LoadAverage::current() else {
-        return Load::default();
-    };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a load between 0 and some thousands"
-    )]
-    Load((average.one.clamp(0.0, 10_000.0) * 100.0 / processors as f32).round() as u32)
 }

@@ -167,7 +167,6 @@ impl Shell {
                 .wake
                 .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let events = tokio::select! {
-                biased;
                 () = stop.wait() => break,
                 Some(arrival) = self.arrivals.recv() => self.collect(arrival),
                 Some(changes) = self.members.recv() => vec![Event::Members(changes)],
@@ -175,6 +174,11 @@ impl Shell {
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
             };
             self.turn(events).await?;
+            // Steady traffic must not keep deadlines waiting.
+            if self.wake.is_some_and(|wake| wake <= clock::now()) {
+                self.wake = None;
+                self.turn(vec![Event::Wake]).await?;
+            }
         }
         tracing::info!("stopping");
         super::signals::notify_stopping();
@@ -183,16 +187,12 @@ impl Shell {
         Ok(())
     }
 
-    /// What has arrived, up to a batch; time that ran out goes with it.
+    /// What has arrived, up to a batch.
     fn collect(&mut self, first: Arrival) -> Vec<Event> {
         let mut events: Vec<Event> = self.event(first).into_iter().collect();
         while events.len() < BATCH {
             let Ok(arrival) = self.arrivals.try_recv() else { break };
             events.extend(self.event(arrival));
-        }
-        if self.wake.is_some_and(|wake| wake <= clock::now()) {
-            self.wake = None;
-            events.push(Event::Wake);
         }
         events
     }

@@ -1,3 +1,5 @@
 //! The proofs that need more than one module: one binary, one folder a kind of proof.
 
+mod architecture;
 mod dashboards;
+mod simulation;

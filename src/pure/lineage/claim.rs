@@ -120,7 +120,8 @@ pub enum Data {
 pub fn judge(promise: Epoch, epoch: Epoch, theirs: Relation, rules: Rules) -> Verdict {
     use Data::{DropAndFollow, Follow, Refuse};
     let (obey, data) = match (authority(promise, epoch, rules), theirs) {
-        (Authority::Higher | Authority::Same, Relation::Foreign) => (false, Refuse(RefusalCode::ForeignStore)),
+        // Numbers of another database say nothing here, neither higher nor lower ones.
+        (_, Relation::Foreign) => (false, Refuse(RefusalCode::ForeignStore)),
         (Authority::Higher, Relation::Same | Relation::Newer(_)) => (true, Follow),
         (Authority::Higher, Relation::Older(ours)) if ours.is_empty() => (true, DropAndFollow(ours.fork)),
         (Authority::Higher, Relation::Diverged { ours, .. }) if ours.is_empty() => (true, DropAndFollow(ours.fork)),
@@ -157,3 +158,7 @@ pub fn judge(promise: Epoch, epoch: Epoch, theirs: Relation, rules: Rules) -> Ve
     };
     Verdict { obey, data }
 }
+
+#[cfg(test)]
+#[path = "claim_test.rs"]
+mod tests;

@@ -158,3 +158,7 @@ fn disagreement(
         matches!((mine, theirs.digest_at(*at)), (Some(mine), Some(theirs)) if mine != theirs)
     })
 }
+
+#[cfg(test)]
+#[path = "compare_test.rs"]
+mod tests;

@@ -7,7 +7,7 @@
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
 use super::version::{Digest, Epoch, Serial, Version};
-use crate::pure::base::PeerName;
+use crate::pure::base::{DatabaseId, PeerName};
 
 /// What the candidate is after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +171,9 @@ pub fn decide(
                 reason,
             };
         }
+        if let Some(decision) = may_found(own, answers, terms) {
+            return decision;
+        }
     } else if intent == Intent::Resume
         && let Some(decision) = may_resume(own, answers, rules)
     {
@@ -199,6 +202,25 @@ pub fn decide(
         number: highest.saturating_add(1),
         proof,
     }
+}
+
+/// Nobody founds a grid beside one whose master was obeyed here, although nothing of its log can be seen.
+fn may_found(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<Decision> {
+    let promised = answers
+        .iter()
+        .map(|answer| (Some(&answer.name), answer.promise))
+        .chain([(None, own.promise)]);
+    let others = promised.filter(|(_, promise)| *promise != Epoch::NONE && own.drawn != Some(*promise));
+    let (who, promise) = others
+        .max_by_key(|(_, promise)| *promise)
+        .filter(|_| !terms.accept_loss)?;
+    let who = who.map_or_else(|| "it".to_owned(), ToString::to_string);
+    Some(Decision::Wait {
+        reason: format!(
+            "this registry's database is empty, but {who} has promised epoch {} to a master: a grid exists already. Start this registry with role = \"replica\"; --accept-loss founds a new grid",
+            promise.number
+        ),
+    })
 }
 
 /// A restart deposes nobody: something higher than the last own reign stands against it.
@@ -324,9 +346,7 @@ fn ahead(name: &PeerName, surplus: super::Surplus, theirs: &Summary, own: Own<'_
 }
 
 fn database(summary: &Summary) -> String {
-    summary
-        .database
-        .map_or_else(|| "none".to_owned(), super::super::base::id::DatabaseId::short)
+    summary.database.map_or_else(|| "none".to_owned(), DatabaseId::short)
 }
 
 /// Is it proven that nothing acknowledged is missing? With k copies of every update among N registries, any N-k+1 of them
@@ -359,3 +379,7 @@ fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rule
     };
     Proof { proven, text }
 }
+
+#[cfg(test)]
+#[path = "promote_test.rs"]
+mod tests;

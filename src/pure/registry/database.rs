@@ -7,10 +7,13 @@
 //! ```
 //!
 //! Every change returns the [`Batch`] that makes it durable. Invariants: serials have no gaps, each digest chains over the
-//! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments.
+//! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments. The log
+//! is guarded by its digests, the values by a [`Seal`] that changes with each of them.
 
 use super::effect::{Batch, Image};
 use super::payload::Payload;
+use super::requests::{Done, REQUESTS_KEPT, Requests};
+use super::seal::{SEAL_KEY, Seal};
 use crate::pure::base::{DatabaseId, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
 use crate::pure::model::deployment::ApplicationRecord;
@@ -84,8 +87,9 @@ pub struct Database {
     base: Base,
     log: VecDeque<Arc<Entry>>,
     log_bytes: usize,
-    requests: BTreeMap<RequestId, Serial>,
+    requests: Requests,
     deployment: Arc<Deployment>,
+    seal: Seal,
 }
 
 impl Database {
@@ -120,13 +124,29 @@ impl Database {
                 .checks
                 .insert(serial, decode(bytes).map_err(|error| damaged(key, error))?);
         }
+        for (key, bytes) in image
+            .values
+            .range("request/".to_owned()..)
+            .take_while(|(key, _)| key.starts_with("request/"))
+        {
+            database
+                .requests
+                .keep(decode(bytes).map_err(|error| damaged(key, error))?);
+        }
         database.deployment = Arc::new(Deployment::restore(&image.values).map_err(DatabaseError::Values)?);
         for entry in image.log {
             database.verify(&entry)?;
+            database.verify_stored_reign(&entry)?;
             database.push(Arc::new(entry));
         }
         database.verify_lineage()?;
-        Ok(database)
+        database.seal = Seal::of(&image.values);
+        let sealed = database.seal.bytes(database.end());
+        match get(SEAL_KEY) {
+            Some(stored) if *stored == sealed => Ok(database),
+            None if image.values.is_empty() && database.end().serial == 0 => Ok(database),
+            _ => Err(DatabaseError::Values("they do not fit their seal".to_owned())),
+        }
     }
 
     /// Which database; `None` while empty.
@@ -149,9 +169,11 @@ impl Database {
     pub fn log_first(&self) -> Serial {
         self.base.version.serial + 1
     }
-    /// The entry that carried out this request, if it is still kept.
-    pub fn find(&self, request: RequestId) -> Option<&Arc<Entry>> {
-        self.entry(*self.requests.get(&request)?)
+    /// What this request did, if a client's request of this id was carried out not too long ago.
+    pub fn find(&self, request: RequestId) -> Option<Done> {
+        let serial = self.requests.serial(request)?;
+        self.entry(serial)
+            .map_or_else(|| self.requests.trimmed(serial).cloned(), |entry| Done::of(entry))
     }
     /// The entry of this serial, if it is still kept.
     pub fn entry(&self, serial: Serial) -> Option<&Arc<Entry>> {
@@ -195,10 +217,12 @@ impl Database {
     pub fn belong_to(&mut self, id: DatabaseId) -> Batch {
         debug_assert!(self.end().serial == 0, "only an empty database may still choose");
         self.id = Some(id);
-        Batch {
+        let mut batch = Batch {
             put: [("database".to_owned(), encode(&id))].into(),
             ..Batch::default()
-        }
+        };
+        self.seal.renew(&mut batch, self.end());
+        batch
     }
 
     /// Appends one entry after checking everything about it; trims to `keep` entries.
@@ -208,6 +232,7 @@ impl Database {
     pub fn append(&mut self, entry: Arc<Entry>, keep: u64) -> Result<Batch, DatabaseError> {
         let at = entry.serial;
         self.verify(&entry)?;
+        self.verify_new_reign(&entry)?;
         let payload = Payload::of(&entry).map_err(|source| DatabaseError::Content { at, source })?;
         let mut batch = Batch::default();
         if let Some(update) = update(&entry, &payload) {
@@ -234,6 +259,7 @@ impl Database {
         self.push(entry.clone());
         batch.append = vec![entry];
         self.trim(keep, &mut batch);
+        self.seal.renew(&mut batch, self.end());
         Ok(batch)
     }
 
@@ -265,7 +291,7 @@ impl Database {
         while self.log.back().is_some_and(|entry| entry.serial > fork) {
             if let Some(entry) = self.log.pop_back() {
                 self.log_bytes -= entry.size();
-                self.requests.remove(&entry.request);
+                self.requests.forget(&entry);
             }
         }
         self.lineage.truncate(fork);
@@ -275,6 +301,7 @@ impl Database {
             self.checks.remove(&serial);
             batch.delete.push(check_key(serial));
         }
+        self.seal.renew(&mut batch, self.end());
         batch
     }
 
@@ -289,6 +316,14 @@ impl Database {
                 .iter()
                 .map(|(serial, digest)| (check_key(*serial), encode(digest))),
         );
+        let oldest = self.end().serial.saturating_sub(REQUESTS_KEPT) + 1;
+        let logged = self.log.iter().filter(|entry| entry.serial >= oldest);
+        let done = logged.filter_map(|entry| Done::of(entry));
+        values.extend(
+            done.chain(self.requests.all_trimmed().cloned())
+                .map(|done| (request_key(done.serial), encode(&done))),
+        );
+        values.insert(SEAL_KEY.to_owned(), Seal::of(&values).bytes(self.end()));
         let values: Vec<(String, serde_bytes::Bytes)> = values
             .into_iter()
             .map(|(key, bytes)| (key, serde_bytes::Bytes(bytes)))
@@ -338,12 +373,29 @@ impl Database {
         if entry.chain(id, &end.digest) != entry.digest {
             return Err(DatabaseError::Digest { at });
         }
-        let opened = self.lineage.0.iter().rev().find(|reign| reign.first <= at);
+        Ok(())
+    }
+
+    /// A new entry stands in the last reign, or opens one with a higher number.
+    fn verify_new_reign(&self, entry: &Entry) -> Result<(), DatabaseError> {
+        let last = self.lineage.last();
         let fits = match entry.kind {
-            // A restored lineage already holds the reign; a new entry opens it.
-            EntryKind::Reign => opened.is_none_or(|reign| reign.first < at || reign.epoch == entry.epoch),
-            _ => opened.is_some_and(|reign| reign.epoch == entry.epoch),
+            EntryKind::Reign => last.is_none_or(|reign| reign.epoch.number < entry.epoch.number),
+            _ => last.is_some_and(|reign| reign.epoch == entry.epoch),
         };
+        if fits {
+            Ok(())
+        } else {
+            Err(DatabaseError::Epoch { at: entry.serial })
+        }
+    }
+
+    /// A stored entry stands in, or opens, the reign that the stored lineage tells of.
+    fn verify_stored_reign(&self, entry: &Entry) -> Result<(), DatabaseError> {
+        let at = entry.serial;
+        let reign = self.lineage.0.iter().rev().find(|reign| reign.first <= at);
+        let opens = entry.kind == EntryKind::Reign;
+        let fits = reign.is_some_and(|reign| reign.epoch == entry.epoch && opens == (reign.first == at));
         if fits { Ok(()) } else { Err(DatabaseError::Epoch { at }) }
     }
 
@@ -369,7 +421,7 @@ impl Database {
 
     fn push(&mut self, entry: Arc<Entry>) {
         self.log_bytes += entry.size();
-        self.requests.insert(entry.request, entry.serial);
+        self.requests.add(&entry);
         self.log.push_back(entry);
     }
 
@@ -380,11 +432,19 @@ impl Database {
 
     fn trim(&mut self, keep: u64, batch: &mut Batch) {
         let keep = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
+        let end = self.end().serial;
         let mut trimmed = false;
         while self.log.len() > 1 && (self.log.len() > keep || self.log_bytes > LOG_BYTES_MAX) {
             let Some(entry) = self.log.pop_front() else { break };
             self.log_bytes -= entry.size();
-            self.requests.remove(&entry.request);
+            let recent = entry.serial + REQUESTS_KEPT > end;
+            match Done::of(&entry).filter(|_| recent) {
+                Some(done) => {
+                    batch.put.insert(request_key(done.serial), encode(&done));
+                    self.requests.keep(done);
+                }
+                None => self.requests.forget(&entry),
+            }
             self.base = Base {
                 version: entry.version(),
             };
@@ -394,7 +454,14 @@ impl Database {
             batch.trim_before = Some(self.log_first());
             batch.put.insert("base".to_owned(), encode(&self.base));
         }
+        batch
+            .delete
+            .extend(self.requests.expire(end).into_iter().map(request_key));
     }
+}
+
+fn request_key(serial: Serial) -> String {
+    format!("request/{serial:020}")
 }
 
 fn check_key(serial: Serial) -> String {
@@ -428,3 +495,7 @@ mod serde_bytes {
     #[serde(transparent)]
     pub(super) struct Bytes(#[serde(with = "crate::pure::lineage::entry::bytes")] pub(super) Vec<u8>);
 }
+
+#[cfg(test)]
+#[path = "database_test.rs"]
+mod tests;

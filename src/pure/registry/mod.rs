@@ -6,6 +6,8 @@ pub mod event;
 mod handle;
 pub mod payload;
 pub mod query;
+pub mod requests;
+mod seal;
 pub mod state;
 pub mod view;
 

@@ -131,9 +131,10 @@ pub(super) struct Reigning {
     pub(super) followers: BTreeMap<PeerName, Follower>,
     /// Updates stored and not yet acknowledged, in order.
     pub(super) pending: VecDeque<Pending>,
-    /// What nodes may hear of: the deployment of the last acknowledged update.
-    pub(super) acknowledged: (Version, Arc<Deployment>),
-    /// Nodes that were sent that deployment.
+    /// What nodes may hear of: the deployment of the last acknowledged entry. `None` until the reign's own first entry is
+    /// on enough disks, because what stands before it may never have been acknowledged.
+    pub(super) acknowledged: Option<(Version, Arc<Deployment>)>,
+    /// Replicas that refuse this master, with their reason.
     pub(super) refusals: BTreeMap<PeerName, (RefusalCode, String)>,
 }
 
@@ -159,6 +160,8 @@ pub(super) struct Outgoing {
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) digest: crate::pure::lineage::Digest,
     pub(super) offset: u64,
+    /// The part at `offset` was asked for and not sent yet.
+    pub(super) wanted: bool,
 }
 
 /// An update that is stored and waits for copies.
@@ -317,6 +320,12 @@ impl Registry {
             Some(_) | None => config.role,
         };
         identity.file_role.get_or_insert(config.role);
+        // The two are written one after the other: a crash between them must not leave a promise below the own log.
+        if let Some(last) = database.lineage().last()
+            && last.epoch.number > identity.promise.number
+        {
+            identity.promise = last.epoch;
+        }
         let me = config.card.name.clone();
         let known = remembered
             .into_iter()

@@ -64,9 +64,7 @@ impl Registry {
             **address == self.config.card.address || self.peers.values().any(|peer| peer.card.address == **address)
         };
         let addresses = addresses.filter(|address| !known(address)).cloned().collect();
-        for peer in self.peers.values_mut().filter(|peer| peer.linked) {
-            // What was told before the survey does not count: the question is what holds now.
-            peer.status = None;
+        for peer in self.peers.values().filter(|peer| peer.linked) {
             out.push(Effect::Send {
                 to: peer.card.name.clone(),
                 message: Message::Survey,
@@ -153,11 +151,12 @@ impl Registry {
         }
     }
 
-    /// What linked peers told since the survey began.
+    /// What linked peers told since the survey began: what they told before does not count.
     fn answers(&self) -> Vec<Answer> {
+        let waiting = |name: &PeerName| matches!(&self.seat, Seat::Surveying(survey) if survey.names.contains(name));
         self.peers
             .values()
-            .filter(|peer| peer.linked)
+            .filter(|peer| peer.linked && !waiting(&peer.card.name))
             .filter_map(|peer| {
                 let name = peer.card.name.clone();
                 match (&peer.status, &peer.node) {
@@ -374,8 +373,10 @@ impl Registry {
             return;
         }
         let (intent, epoch, attempt) = (preparation.intent, preparation.epoch, preparation.attempt);
-        if let Some((who, promise)) = preparation.declined.clone() {
-            if attempt + 1 < ATTEMPTS && promise.number >= epoch.number {
+        // A registry of another database declines whatever the number is: it counts as one that did not answer.
+        let declined = preparation.declined.clone();
+        if let Some((who, promise)) = declined.filter(|(_, promise)| promise.number >= epoch.number) {
+            if attempt + 1 < ATTEMPTS {
                 let number = promise.number.saturating_add(1);
                 return self.prepare(intent, number, attempt + 1, moment, out);
             }
@@ -409,7 +410,6 @@ impl Registry {
             out.push(Effect::Commit(self.database.belong_to(id)));
         }
         let opened = self.database.lineage().last().is_some_and(|last| last.epoch == epoch);
-        let acknowledged = (self.database.end(), self.database.deployment().clone());
         self.trouble = None;
         self.assign(Role::Master, out);
         self.seat = Seat::Leading(Box::new(Reigning {
@@ -417,7 +417,7 @@ impl Registry {
             proof: proof.clone(),
             followers: BTreeMap::new(),
             pending: VecDeque::new(),
-            acknowledged,
+            acknowledged: None,
             refusals: BTreeMap::new(),
         }));
         if !opened {
@@ -435,7 +435,6 @@ impl Registry {
         self.config.force = false;
         self.record_registry(&self.config.card.clone(), moment, out);
         self.acknowledge(moment, out);
-        self.tell_all_nodes(out);
     }
 }
 

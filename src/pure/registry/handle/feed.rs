@@ -1,13 +1,13 @@
 //! The master's side of replication: who is attached, what each has, and when an update is acknowledged.
 
 use super::super::effect::Effect;
-use super::super::state::{Follower, Outgoing, Pending, Registry};
+use super::super::state::{Follower, Outgoing, Pending, Registry, Reigning};
 use crate::pure::base::limits::{FOLLOW_WINDOW, PART_BYTES_MAX};
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::compare::Relation;
 use crate::pure::lineage::rules::Rule;
-use crate::pure::lineage::{Digest, Epoch, Summary, Version};
+use crate::pure::lineage::{Digest, Epoch, Serial, Summary, Version};
 use crate::pure::membership::Standing;
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::{Message, Response};
@@ -63,6 +63,7 @@ impl Registry {
                 bytes,
                 digest,
                 offset: 0,
+                wanted: true,
             }
         });
         let late = end.serial < self.database.end().serial;
@@ -96,11 +97,14 @@ impl Registry {
             return;
         };
         let Some(epoch) = self.reign() else { return };
-        if let Some(snapshot) = &follower.snapshot {
-            out.push(Effect::Send {
-                to: to.clone(),
-                message: snapshot_part(epoch, snapshot),
-            });
+        if let Some(snapshot) = &mut follower.snapshot {
+            // Once: the replica asks for the next part, and `resend` for a lost one.
+            if std::mem::replace(&mut snapshot.wanted, false) {
+                out.push(Effect::Send {
+                    to: to.clone(),
+                    message: snapshot_part(epoch, snapshot),
+                });
+            }
         } else {
             let limit = follower.have.serial.saturating_add(FOLLOW_WINDOW);
             while follower.sent < limit {
@@ -143,11 +147,9 @@ impl Registry {
         if self.reign() != Some(epoch) {
             return;
         }
-        if self
-            .database
-            .digest_at(version.serial)
-            .is_some_and(|digest| digest != version.digest)
-        {
+        // It obeys our epoch, so all it can have is what we wrote.
+        let ours = self.database.digest_at(version.serial);
+        if version.serial > self.database.end().serial || ours.is_some_and(|digest| digest != version.digest) {
             let reason = format!(
                 "CORRUPT: {from} has other bytes at entry {}; writes are stopped. Check both disks, then restart the intact one with --promote",
                 version.serial
@@ -201,6 +203,7 @@ impl Registry {
             return;
         };
         snapshot.offset = offset;
+        snapshot.wanted = true;
         follower.moved = moment.now;
         self.feed(from, moment, out);
     }
@@ -216,6 +219,9 @@ impl Registry {
             .map(|(name, follower)| {
                 follower.sent = follower.have.serial;
                 follower.moved = moment.now;
+                if let Some(snapshot) = &mut follower.snapshot {
+                    snapshot.wanted = true;
+                }
                 name.clone()
             })
             .collect();
@@ -243,7 +249,7 @@ impl Registry {
             1
         };
         let Some(reigning) = self.reigning() else { return };
-        let before = reigning.acknowledged.0.serial;
+        let before = acknowledged_serial(reigning);
         while let Some(front) = reigning.pending.front_mut() {
             let serial = front.version.serial;
             let has = |follower: &&Follower| follower.have.serial >= serial;
@@ -276,7 +282,7 @@ impl Registry {
                         });
                     }
                 }
-                reigning.acknowledged = (front.version, front.deployment.clone());
+                reigning.acknowledged = Some((front.version, front.deployment.clone()));
                 reigning.pending.pop_front();
                 continue;
             }
@@ -310,7 +316,7 @@ impl Registry {
                 }));
             }
         }
-        if reigning.acknowledged.0.serial > before {
+        if acknowledged_serial(reigning) > before {
             self.tell_all_nodes(out);
         }
     }
@@ -329,6 +335,10 @@ impl Registry {
             }));
         }
     }
+}
+
+fn acknowledged_serial(reigning: &Reigning) -> Serial {
+    reigning.acknowledged.as_ref().map_or(0, |(version, _)| version.serial)
 }
 
 fn in_doubt(serial: u64, copies: u64, min_copies: u64, reason: &str) -> Failure {

@@ -83,8 +83,9 @@ impl Registry {
             if fault.is_some() || gap {
                 break;
             }
-            if let Some(known) = self.database.digest_at(entry.serial) {
-                if known != entry.digest {
+            if entry.serial <= self.database.end().serial {
+                let known = self.database.digest_at(entry.serial);
+                if known.is_some_and(|known| known != entry.digest) {
                     fault = Some(DatabaseError::Digest { at: entry.serial });
                     break;
                 }
@@ -109,12 +110,17 @@ impl Registry {
             }
             return;
         }
+        self.confirm(from, epoch, out);
+    }
+
+    /// Tells the master what is on this disk.
+    fn confirm(&mut self, master: &PeerName, epoch: Epoch, out: &mut Vec<Effect>) {
         let version = self.database.end();
-        if let Some(peer) = self.peers.get_mut(from) {
+        if let Some(peer) = self.peers.get_mut(master) {
             peer.fed = Some(version);
         }
         out.push(Effect::Send {
-            to: from.clone(),
+            to: master.clone(),
             message: Message::Have { epoch, version },
         });
     }
@@ -156,10 +162,14 @@ impl Registry {
             return;
         }
         let end = self.database.end().serial;
+        if part.version.serial <= end {
+            // It was installed, and the word of that got lost.
+            return self.confirm(from, epoch, out);
+        }
         let Seat::Following(following) = &mut self.seat else {
             return;
         };
-        if part.version.serial <= end || part.total > u64::try_from(SNAPSHOT_BYTES_MAX).unwrap_or(u64::MAX) {
+        if part.total > u64::try_from(SNAPSHOT_BYTES_MAX).unwrap_or(u64::MAX) {
             return;
         }
         if part.offset == 0 {
@@ -180,14 +190,14 @@ impl Registry {
         };
         let have = u64::try_from(incoming.bytes.len()).unwrap_or(u64::MAX);
         let more = u64::try_from(part.bytes.len()).unwrap_or(u64::MAX);
-        if part.offset != have || have.saturating_add(more) > incoming.total {
-            return;
+        let fits = part.offset == have && have.saturating_add(more) <= incoming.total;
+        if fits {
+            incoming.bytes.extend_from_slice(&part.bytes);
+            following.asked = moment.now;
         }
-        incoming.bytes.extend_from_slice(&part.bytes);
-        following.asked = moment.now;
-        let have = have + more;
-        if have < incoming.total {
-            let (version, offset) = (part.version, have);
+        let offset = if fits { have + more } else { have };
+        if offset < incoming.total {
+            let version = part.version;
             out.push(Effect::Send {
                 to: from.clone(),
                 message: Message::SnapshotNext { epoch, version, offset },
@@ -227,10 +237,7 @@ impl Registry {
         out.push(Effect::Commit(batch));
         let version = self.database.end();
         self.happened(moment, "snapshot installed", format!("{version} from {from}"), out);
-        out.push(Effect::Send {
-            to: from.clone(),
-            message: Message::Have { epoch, version },
-        });
+        self.confirm(from, epoch, out);
     }
 
     /// A feed that stands still is asked for again.

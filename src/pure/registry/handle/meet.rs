@@ -12,11 +12,22 @@ use crate::pure::protocol::{Message, Status};
 
 impl Registry {
     pub(super) fn heard_status(&mut self, from: &PeerName, status: Status, moment: &Moment, out: &mut Vec<Effect>) {
+        // A master that may not lead looks again whenever somebody's position changed: not at every answer to its own
+        // question, which would keep the two asking each other for ever.
+        let rests = matches!(self.seat, Seat::Resting { .. });
         let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.is_registry()) else {
             return;
         };
+        let news = peer.status.as_ref() != Some(&status);
         peer.summary = Some(status.summary.clone());
         peer.status = Some(status.clone());
+        if self.is_foreign(status.summary.database) {
+            // Numbers of another database say nothing here: they neither depose nor are contested.
+            if let Some(claim) = status.claim {
+                self.refuse(from, claim, RefusalCode::ForeignStore, out);
+            }
+            return self.survey_answered(from, moment, out);
+        }
         if self.reign().is_some() {
             self.heard_promise(from, status.promise, moment, out);
         }
@@ -24,10 +35,19 @@ impl Registry {
             self.heard_claim(from, claim, moment, out);
         }
         self.survey_answered(from, moment, out);
-        // A master that may not lead looks again whenever somebody's position changed.
-        if let Seat::Resting { until, .. } = &mut self.seat {
+        if let Seat::Resting { until, .. } = &mut self.seat
+            && rests
+            && news
+        {
             *until = moment.now;
         }
+    }
+
+    /// Both hold a database, and not the same.
+    fn is_foreign(&self, theirs: Option<DatabaseId>) -> bool {
+        // An empty database that once joined a grid holds nothing that could be mixed up.
+        let mine = self.database.id().filter(|_| self.database.end().serial > 0);
+        matches!((theirs, mine), (Some(theirs), Some(mine)) if theirs != mine)
     }
 
     /// A peer's claim to reign: stop for a higher one, contest an equal one, tell a lower one.
@@ -82,6 +102,7 @@ impl Registry {
 
     /// Looks for the claim to follow among linked registries, and follows or refuses it. Called after each event.
     pub(super) fn seek_master(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.leave_master();
         if !matches!(self.seat, Seat::Idle) {
             return;
         }
@@ -110,6 +131,21 @@ impl Registry {
             return;
         };
         self.meet(&master, claim, &summary, moment, out);
+    }
+
+    /// A follower leaves a master that says it reigns no longer, and one below a higher claim.
+    fn leave_master(&mut self) {
+        let Seat::Following(following) = &self.seat else { return };
+        let told =
+            |peer: &super::super::state::Peer| peer.status.as_ref().filter(|_| peer.linked).map(|status| status.claim);
+        let over = self.peers.get(&following.master).and_then(told) != Some(Some(following.epoch));
+        let higher = self.peers.values().filter_map(told).flatten().any(|claim| {
+            claim.number > following.epoch.number
+                && authority(self.identity.promise, claim, self.config.rules) == Authority::Higher
+        });
+        if over || higher {
+            self.seat = Seat::Idle;
+        }
     }
 
     fn meet(&mut self, master: &PeerName, claim: Epoch, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
@@ -264,7 +300,9 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        if self.reign() != Some(epoch) {
+        let summary = self.peers.get(from).and_then(|peer| peer.summary.as_ref());
+        let foreign = self.is_foreign(summary.and_then(|summary| summary.database));
+        if self.reign() != Some(epoch) || (foreign && code != RefusalCode::ForeignStore) {
             return;
         }
         match code {
@@ -288,7 +326,7 @@ impl Registry {
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let foreign = matches!((database, self.database.id()), (Some(theirs), Some(mine)) if theirs != mine);
+        let foreign = self.is_foreign(database);
         let standing = authority(self.identity.promise, epoch, self.config.rules);
         if foreign || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;

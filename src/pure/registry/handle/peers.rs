@@ -73,7 +73,11 @@ impl Registry {
             .values()
             .find(|known| known.card.address == *address)
             .map(|known| known.card.name.clone());
-        let name = peer.cloned().or(at_address);
+        let recorded = || {
+            let mut records = self.database.deployment().registries.values();
+            Some(records.find(|record| record.address == *address)?.name.clone())
+        };
+        let name = peer.cloned().or(at_address).or_else(recorded);
         if let Some(peer) = name
             .as_ref()
             .and_then(|name| self.peers.get_mut(name))

@@ -182,7 +182,8 @@ impl Registry {
         let sight = self.peers.get(node).and_then(|peer| peer.node.clone());
         let Some(reigning) = self.reigning() else { return };
         let current = sight.is_some_and(|sight| {
-            sight.report.obeys == reigning.epoch && sight.report.applied == Some(reigning.acknowledged.0)
+            let acknowledged = reigning.acknowledged.as_ref().map(|(version, _)| *version);
+            sight.report.obeys == reigning.epoch && sight.report.applied == acknowledged
         });
         if !current {
             self.send_slice(node, out);
@@ -191,7 +192,10 @@ impl Registry {
 
     fn send_slice(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
         let Some(reigning) = self.reigning() else { return };
-        let (epoch, (version, deployment)) = (reigning.epoch, reigning.acknowledged.clone());
+        let Some((version, deployment)) = reigning.acknowledged.clone() else {
+            return;
+        };
+        let epoch = reigning.epoch;
         let (specs, removals) = deployment.slice(node);
         let mut parts: Vec<SlicePart> = Vec::new();
         let mut bytes = PART_BYTES_MAX;

@@ -198,22 +198,16 @@ impl Registry {
 
     /// A retry of a request that is in the log already: it joins the wait, or is answered at once.
     fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
-        let Some(entry) = self.database.find(request).cloned() else {
+        let Some(done) = self.database.find(request) else {
             return false;
         };
-        let Ok(payload) = Payload::of(&entry) else { return false };
-        let (name, revision) = match payload {
-            Payload::PutApplication(application) => (application.descriptor.name, application.revision),
-            Payload::RemoveApplication(name) => (name, 0),
-            _ => return false,
-        };
-        let mut report = self.report(&name, revision, Plan::default());
-        report.version = entry.version().to_string();
+        let mut report = self.report(&done.application, done.revision, Plan::default());
+        report.version = format!("{}.{}", done.epoch, done.serial);
         let Some(reigning) = self.reigning() else { return false };
         let waiting = reigning
             .pending
             .iter_mut()
-            .find(|pending| pending.version.serial == entry.serial && !pending.in_doubt);
+            .find(|pending| pending.version.serial == done.serial && !pending.in_doubt);
         if let Some((to, _)) = waiting.and_then(|pending| pending.reply.as_mut()) {
             to.push(asked.to);
             return true;
@@ -221,7 +215,7 @@ impl Registry {
         let has = reigning
             .followers
             .values()
-            .filter(|follower| follower.have.serial >= entry.serial)
+            .filter(|follower| follower.have.serial >= done.serial)
             .count();
         report.copies = 1 + u64::try_from(has).unwrap_or(0);
         let enough = report.copies >= self.config.min_copies;
@@ -230,7 +224,7 @@ impl Registry {
         } else {
             let message = format!(
                 "the update is stored as entry {} and still waits for copies",
-                entry.serial
+                done.serial
             );
             Response::Failed(Failure::new(
                 ErrorCode::InDoubt,

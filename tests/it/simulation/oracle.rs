@@ -1,0 +1,190 @@
+//! Checks the promises after every step, on what is on disks and on what was said; it asks no core what it believes.
+
+use super::disk::Disk;
+use super::history::History;
+use floe::pure::lineage::{Digest, Entry, Epoch};
+use floe::pure::protocol::Message;
+use floe::pure::registry::Batch;
+use std::collections::BTreeMap;
+
+/// An update that a client was told to be safe.
+#[derive(Clone, Debug)]
+struct Acknowledged {
+    epoch: Epoch,
+    entry: Digest,
+    copies: u64,
+}
+
+/// A reign that began.
+#[derive(Clone, Debug)]
+struct Began {
+    epoch: Epoch,
+    log: Digest,
+    /// It said to be proven to lose nothing, and nobody overrode anything.
+    proven: bool,
+}
+
+/// All that was ever seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Oracle {
+    pub(super) history: History,
+    /// Which epoch of a number a peer ever agreed to obey, as it told others.
+    said: BTreeMap<(usize, u64), Epoch>,
+    highest: BTreeMap<usize, u64>,
+    acknowledged: Vec<Acknowledged>,
+    reigns: Vec<Began>,
+    /// Disks may lose their tails in this world: then only promises 4 and 5 hold.
+    pub(super) disks_lie: bool,
+    registries: u64,
+    min_copies: u64,
+}
+
+impl Oracle {
+    pub(super) fn new(registries: u64, min_copies: u64) -> Self {
+        Self {
+            registries,
+            min_copies,
+            ..Self::default()
+        }
+    }
+    /// What was acknowledged and how many reigns began, for the figures.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.acknowledged.len(), self.reigns.len())
+    }
+
+    /// Before a transaction: promise 2, and the place that a cut leads to.
+    pub(super) fn before_commit(&mut self, peer: usize, disk: &Disk, batch: &Batch) -> Result<Digest, String> {
+        let mut end = disk.end;
+        if let Some(serial) = batch.cut_after {
+            let gone = self.history.updates_after(end, serial);
+            if gone > 0 {
+                return Err(format!(
+                    "promise 2: peer {peer} drops {gone} updates after entry {serial}"
+                ));
+            }
+            end = self.history.at(end, serial);
+        }
+        let cut = end;
+        for entry in &batch.append {
+            self.appended(end, entry)?;
+            end = entry.digest;
+        }
+        Ok(cut)
+    }
+    fn appended(&mut self, before: Digest, entry: &Entry) -> Result<(), String> {
+        self.history.add(before, entry)
+    }
+    /// After a snapshot replaced a database: what was there must be a beginning of it.
+    pub(super) fn after_wipe(&self, peer: usize, before: Digest, after: Digest) -> Result<(), String> {
+        if self.history.contains(after, before) {
+            return Ok(());
+        }
+        Err(format!(
+            "promise 2: the snapshot that peer {peer} took does not contain what it had"
+        ))
+    }
+
+    /// What a peer says: promises 5 and 6.
+    pub(super) fn says(&mut self, peer: usize, message: &Message) -> Result<(), String> {
+        let epoch = match message {
+            Message::Status(status) => status.promise,
+            Message::Promised { epoch, .. } | Message::Have { epoch, .. } | Message::Follow { epoch, .. } => *epoch,
+            _ => return Ok(()),
+        };
+        if epoch == Epoch::NONE {
+            return Ok(());
+        }
+        let first = *self.said.entry((peer, epoch.number)).or_insert(epoch);
+        if first != epoch {
+            return Err(format!("promise 5: peer {peer} obeyed {first} and now obeys {epoch}"));
+        }
+        let highest = self.highest.entry(peer).or_default();
+        if epoch.number < *highest {
+            return Err(format!(
+                "promise 6: peer {peer} obeyed epoch {highest} and now obeys {epoch}"
+            ));
+        }
+        *highest = epoch.number;
+        Ok(())
+    }
+
+    /// A reign's first entry is on its master's disk: promise 1 for everything acknowledged so far.
+    pub(super) fn begins(&mut self, epoch: Epoch, log: Digest) -> Result<(), String> {
+        if self.reigns.iter().any(|known| known.epoch == epoch) {
+            return Ok(());
+        }
+        let start = self
+            .history
+            .log(log)
+            .find(|(_, place)| place.epoch == epoch && place.reign.is_some());
+        let proven = start
+            .and_then(|(_, place)| place.reign.as_ref())
+            .is_some_and(|reign| reign.proof.starts_with("proven") && !reign.accepted_loss && !reign.forced);
+        let began = Began { epoch, log, proven };
+        for update in &self.acknowledged {
+            self.keeps(&began, update)?;
+        }
+        self.reigns.push(began);
+        Ok(())
+    }
+    fn keeps(&self, reign: &Began, update: &Acknowledged) -> Result<(), String> {
+        let concerns = reign.proven && update.epoch.number < reign.epoch.number && update.copies >= self.min_copies;
+        if self.disks_lie || !concerns || self.history.contains(reign.log, update.entry) {
+            return Ok(());
+        }
+        Err(format!(
+            "promise 1: entry {} of epoch {} was acknowledged with {} copies and is not in the log of epoch {}, which was proven to lose nothing",
+            self.history.serial(update.entry),
+            update.epoch,
+            update.copies,
+            reign.epoch
+        ))
+    }
+
+    /// A client is told that its update is safe: promise 1, and nothing new below a higher epoch that acknowledged.
+    pub(super) fn acknowledges(
+        &mut self,
+        epoch: Epoch,
+        entry: Digest,
+        copies: u64,
+        disks: &[&Disk],
+    ) -> Result<(), String> {
+        let serial = self.history.serial(entry);
+        let on_disk = disks
+            .iter()
+            .filter(|disk| self.history.contains(disk.end, entry))
+            .count();
+        let on_disk = u64::try_from(on_disk).expect("few disks");
+        if !self.disks_lie && on_disk < copies {
+            return Err(format!(
+                "promise 1: entry {serial} is acknowledged with copies: {copies}, but on {on_disk} disks"
+            ));
+        }
+        if copies < self.min_copies {
+            return Err(format!(
+                "promise 1: entry {serial} is acknowledged with copies: {copies} of {}",
+                self.min_copies
+            ));
+        }
+        let update = Acknowledged { epoch, entry, copies };
+        for reign in &self.reigns {
+            self.keeps(reign, &update)?;
+        }
+        if 2 * self.min_copies > self.registries && !self.disks_lie {
+            let above = self
+                .acknowledged
+                .iter()
+                .filter(|other| other.epoch.number > epoch.number);
+            for other in above {
+                if !self.history.contains(other.entry, entry) {
+                    return Err(format!(
+                        "promise 5: epoch {epoch} acknowledges entry {serial} after epoch {} acknowledged without it",
+                        other.epoch
+                    ));
+                }
+            }
+        }
+        self.acknowledged.push(update);
+        Ok(())
+    }
+}
