@@ -129,6 +129,9 @@ pub(super) struct Reigning {
     pub(super) epoch: Epoch,
     pub(super) proof: Proof,
     pub(super) followers: BTreeMap<PeerName, Follower>,
+    /// Registries that promised this reign and have not attached yet: updates wait for them as for attached ones, so that
+    /// the first update of a reign is on as many disks as the second.
+    pub(super) expected: BTreeSet<PeerName>,
     /// Updates stored and not yet acknowledged, in order.
     pub(super) pending: VecDeque<Pending>,
     /// What nodes may hear of: the deployment of the last acknowledged entry. `None` until the reign's own first entry is

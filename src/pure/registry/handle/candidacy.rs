@@ -410,12 +410,22 @@ impl Registry {
             out.push(Effect::Commit(self.database.belong_to(id)));
         }
         let opened = self.database.lineage().last().is_some_and(|last| last.epoch == epoch);
+        let expected = match &self.seat {
+            Seat::Preparing(preparation) => {
+                let promised = preparation.promised.values().filter(|answer| answer.summary.is_some());
+                promised.map(|answer| answer.name.clone()).collect()
+            }
+            Seat::Idle | Seat::Surveying(_) | Seat::Resting { .. } | Seat::Leading(_) | Seat::Following(_) => {
+                BTreeSet::new()
+            }
+        };
         self.trouble = None;
         self.assign(Role::Master, out);
         self.seat = Seat::Leading(Box::new(Reigning {
             epoch,
             proof: proof.clone(),
             followers: BTreeMap::new(),
+            expected,
             pending: VecDeque::new(),
             acknowledged: None,
             refusals: BTreeMap::new(),

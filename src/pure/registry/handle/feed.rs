@@ -66,7 +66,8 @@ impl Registry {
                 wanted: true,
             }
         });
-        let late = end.serial < self.database.end().serial;
+        let expected = self.reigning().is_some_and(|reigning| reigning.expected.remove(from));
+        let late = !expected && end.serial < self.database.end().serial;
         let follower = Follower {
             have: end,
             sent: end.serial,
@@ -261,11 +262,11 @@ impl Registry {
                     .values_mut()
                     .filter(|follower| follower.have.serial < serial)
                     .for_each(|late| late.late = true);
+                reigning.expected.clear();
             }
-            let waited_for = reigning
-                .followers
-                .values()
-                .any(|follower| !follower.late && follower.have.serial < serial);
+            let attaching = !reigning.expected.is_empty();
+            let mut followers = reigning.followers.values();
+            let waited_for = attaching || followers.any(|follower| !follower.late && follower.have.serial < serial);
             if copies >= min_copies && !waited_for {
                 if let Some((to, mut report)) = front.reply.take().filter(|_| !front.in_doubt) {
                     report.copies = copies;

@@ -310,6 +310,9 @@ impl Registry {
             RefusalCode::Corrupt => self.step_down(Standing::Outdated, text.clone(), moment, out),
             RefusalCode::ReplicaAhead | RefusalCode::Diverged | RefusalCode::ForeignStore | RefusalCode::EpochJump => {}
         }
+        if self.reigning().is_some_and(|reigning| reigning.expected.remove(from)) {
+            self.acknowledge(moment, out);
+        }
         if let Some(reigning) = self.reigning()
             && reigning.refusals.insert(from.clone(), (code, text.clone())).is_none()
         {

@@ -55,6 +55,7 @@ impl Registry {
         }
         if let Some(reigning) = self.reigning() {
             reigning.followers.remove(name);
+            reigning.expected.remove(name);
             reigning.refusals.remove(name);
             self.acknowledge(moment, out);
         }

@@ -247,7 +247,8 @@ impl Registry {
         };
         let attached = reigning.followers.values().filter(|follower| !follower.late).count();
         let full = reigning.pending.len() >= PENDING_UPDATES_MAX;
-        let copies = 1 + u64::try_from(attached).unwrap_or(0);
+        // Those that promised this reign are on their way.
+        let copies = 1 + u64::try_from(attached + reigning.expected.len()).unwrap_or(0);
         let min_copies = self.config.min_copies;
         if copies < min_copies {
             let message =
