@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// How often a port is tried that must be free for TCP and for UDP at once, when the system may choose it.
 const PORT_TRIES: usize = 32;
@@ -160,13 +160,21 @@ pub async fn start_gossip(
     Ok((gossip.map_err(Failure::at("start gossip"))?, changes))
 }
 
-/// The addresses that gossip should greet, as far as they are literal or resolve at once.
-pub async fn gossip_addresses(targets: &[Target]) -> Vec<SocketAddr> {
-    let mut addresses = Vec::new();
-    for target in targets {
-        addresses.extend(resolve(&target.address).await);
-    }
-    addresses
+/// Lets gossip greet the latest targets, in a task of its own: a host name that resolves slowly must not hold the loop up.
+/// The task ends with the sender.
+pub fn greet(gossip: Arc<Gossip>) -> watch::Sender<Vec<Target>> {
+    let (sender, mut targets) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while targets.changed().await.is_ok() {
+            let latest: Vec<Target> = targets.borrow_and_update().clone();
+            let mut addresses = Vec::new();
+            for target in latest {
+                addresses.extend(resolve(&target.address).await);
+            }
+            gossip.meet(addresses);
+        }
+    });
+    sender
 }
 
 fn read_keys(file: &Path) -> Result<Vec<Key>, Failure> {

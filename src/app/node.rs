@@ -5,7 +5,7 @@
 
 use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
-use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
+use super::ground::{Ground, SharedIdentity, greet, start_gossip};
 use super::publish::News;
 use crate::io::config::{self, Kind, OnStop};
 use crate::io::gossip::Gossip;
@@ -16,7 +16,7 @@ use crate::io::telemetry::metrics::Metrics;
 use crate::io::{clock, http};
 use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Change, PeerKind, Record};
+use crate::pure::membership::{Change, PeerKind, Record, Target};
 use crate::pure::node::{Config, Effect, Event, Node, Restored};
 use crate::pure::protocol::report::ServerState;
 use crate::pure::protocol::{ReplyTo, Request};
@@ -101,7 +101,8 @@ struct Shell {
     files: Files,
     remembered: PathBuf,
     network: Network,
-    gossip: Gossip,
+    gossip: Arc<Gossip>,
+    greeted: watch::Sender<Vec<Target>>,
     news: News,
     metrics: Metrics,
     replies: BTreeMap<ReplyTo, Replier>,
@@ -140,6 +141,8 @@ impl Shell {
             servers: None,
         };
         let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
+        let gossip = Arc::new(gossip);
+        let greeted = greet(gossip.clone());
         // A node answers everything through its loop: it is asked little.
         let reader: Reader = Arc::new(|_: &Request| None);
         if let Some(listener) = ground.http {
@@ -168,6 +171,7 @@ impl Shell {
             remembered: ground.folder.remembered(),
             network,
             gossip,
+            greeted,
             news: News::default(),
             metrics,
             replies: BTreeMap::new(),
@@ -297,7 +301,7 @@ impl Shell {
             }
             Effect::Publish(record) => self.gossip.publish(*record),
             Effect::Dial(targets) => {
-                self.gossip.meet(gossip_addresses(&targets).await);
+                self.greeted.send_replace(targets.clone());
                 self.network.dial(targets);
             }
             Effect::Spawn {

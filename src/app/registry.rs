@@ -7,7 +7,7 @@
 use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
 use super::gauges::{self, Gauges};
-use super::ground::{Ground, SharedIdentity, gossip_addresses, start_gossip};
+use super::ground::{Ground, SharedIdentity, greet, start_gossip};
 use super::publish::News;
 use crate::io::config::{self, Kind};
 use crate::io::gossip::Gossip;
@@ -17,7 +17,7 @@ use crate::io::telemetry::metrics::Metrics;
 use crate::io::{clock, http};
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Change, PeerCard, PeerKind, Record, Role};
+use crate::pure::membership::{Change, PeerCard, PeerKind, Record, Role, Target};
 use crate::pure::protocol::Request;
 use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, ReplyTo, View};
 use arc_swap::ArcSwap;
@@ -91,7 +91,8 @@ struct Shell {
     remembered: PathBuf,
     view: Arc<ArcSwap<View>>,
     network: Network,
-    gossip: Gossip,
+    gossip: Arc<Gossip>,
+    greeted: watch::Sender<Vec<Target>>,
     news: News,
     gauges: Gauges,
     metrics: Metrics,
@@ -116,6 +117,8 @@ impl Shell {
         let beat = Arc::new(Heartbeat::default());
         let first = first_record(&ground.card, core.promise());
         let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
+        let gossip = Arc::new(gossip);
+        let greeted = greet(gossip.clone());
         if let Some(listener) = ground.http {
             let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
             let settings = http::Settings::of(&config, &ground.card);
@@ -142,6 +145,7 @@ impl Shell {
             view,
             network,
             gossip,
+            greeted,
             news: News::default(),
             gauges: Gauges::new(metrics.clone()),
             metrics,
@@ -305,7 +309,7 @@ impl Shell {
             }
             Effect::Publish(record) => self.gossip.publish(*record),
             Effect::Dial(targets) => {
-                self.gossip.meet(gossip_addresses(&targets).await);
+                self.greeted.send_replace(targets.clone());
                 self.network.dial(targets);
             }
             Effect::Happened(happening) => self.news.tell(&happening),
