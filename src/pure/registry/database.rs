@@ -262,18 +262,28 @@ impl Database {
         Ok(batch)
     }
 
-    /// Drops an empty surplus: the entries after `fork`, all of which open a reign.
+    /// Drops an empty surplus: the entries after `fork`, all of which open a reign. Trimmed ones too: they left no trace
+    /// but in the lineage.
     ///
-    /// `None` when one of them is no `Reign` entry or was trimmed; nothing is dropped then.
+    /// `None` when one of them is no `Reign` entry, or the digest at `fork` is not known; nothing is dropped then.
     pub fn drop_empty_surplus(&mut self, fork: Serial) -> Option<Batch> {
-        let surplus = (fork + 1)..=self.end().serial;
-        if !surplus
-            .clone()
-            .all(|serial| self.entry(serial).is_some_and(|entry| entry.kind == EntryKind::Reign))
-        {
+        let end = self.end().serial;
+        let reigns = self.lineage.reigns_after(fork, end);
+        let digest = self.digest_at(fork)?;
+        if fork > end || end - fork != reigns {
             return None;
         }
-        Some(self.cut(fork))
+        let mut batch = self.cut(fork);
+        if fork < self.base.version.serial {
+            self.base.version = Version {
+                epoch: self.lineage.last().map_or(0, |reign| reign.epoch.number),
+                serial: fork,
+                digest,
+            };
+            batch.put.insert("base".to_owned(), encode(&self.base));
+            self.seal.renew(&mut batch, self.end());
+        }
+        Some(batch)
     }
 
     /// Drops what follows `fork`, whatever it is. Only for a test that switches the rule off that forbids it.

@@ -183,6 +183,8 @@ pub(super) struct Following {
     pub(super) epoch: Epoch,
     /// When the feed was last asked for.
     pub(super) asked: Time,
+    /// Since when it has been behind the master, and at which entry.
+    pub(super) behind: Option<(Time, Serial)>,
     /// A snapshot that is coming in.
     pub(super) incoming: Option<Incoming>,
 }

@@ -66,7 +66,9 @@ impl Registry {
                 wanted: true,
             }
         });
-        let late = end.serial < self.database.end().serial;
+        let attached = self.reigning().and_then(|reigning| reigning.followers.get(from));
+        let before = attached.map(|follower| follower.late);
+        let late = before.unwrap_or(end.serial < self.database.end().serial);
         let follower = Follower {
             have: end,
             sent: end.serial,
@@ -78,12 +80,10 @@ impl Registry {
             reigning.refusals.remove(from);
             reigning.followers.insert(from.clone(), follower);
         }
-        self.happened(
-            moment,
-            "replica attached",
-            format!("{from} at {end}{}", if snapshot { ", needs a snapshot" } else { "" }),
-            out,
-        );
+        if before.is_none() {
+            let need = if snapshot { ", needs a snapshot" } else { "" };
+            self.happened(moment, "replica attached", format!("{from} at {end}{need}"), out);
+        }
         if let Some(peer) = self.peers.get(from) {
             let card = peer.card.clone();
             self.record_registry(&card, moment, out);

@@ -178,6 +178,7 @@ impl Registry {
             master: master.clone(),
             epoch,
             asked: moment.now,
+            behind: None,
             incoming: None,
         });
         self.ask_for_feed(moment, out);
