@@ -504,11 +504,11 @@ impl World {
             self.write(index, effect)?;
             written += 1;
         }
-        self.look_after_write(index)?;
         if let Some(Death::Writing(_)) = death {
             self.crash(index);
             return Ok(());
         }
+        self.look_after_write(index)?;
         self.compare_memory(index)?;
         for (sent, effect) in rest.into_iter().enumerate() {
             if matches!(death, Some(Death::Sending(count)) if count == sent) {
