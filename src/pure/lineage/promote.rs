@@ -32,8 +32,8 @@ pub struct Own<'a> {
     pub summary: &'a Summary,
     /// Digests beyond those in the summary.
     pub digest: &'a dyn Fn(Serial) -> Option<Digest>,
-    /// It may have lost copies that it acknowledged.
-    pub unproven: bool,
+    /// Its log is not empty and does not name it: updates were acknowledged without counting it.
+    pub unrecorded: bool,
 }
 
 /// A peer that answered.
@@ -67,7 +67,7 @@ pub struct Silent {
 pub struct Terms {
     /// How many registries have an update on disk before it is acknowledged.
     pub min_copies: u64,
-    /// How many registries belong to the grid, this one included.
+    /// How many registries the log names: among those an update's copies were counted.
     pub registries: u64,
     /// Lead only when it is proven that nothing acknowledged is missing.
     pub require_proof: bool,
@@ -152,6 +152,23 @@ pub fn decide(
     terms: Terms,
     rules: Rules,
 ) -> Decision {
+    let is_foreign = |answer: &Answer| {
+        let theirs = answer.summary.as_ref();
+        theirs.is_some_and(|theirs| compare(own.summary, own.digest, theirs, rules) == Relation::Foreign)
+    };
+    let (foreign, answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let answers = answers.as_slice();
+    if let Some(answer) = foreign.first().filter(|_| !terms.force) {
+        let theirs = answer.summary.as_ref().map_or_else(|| "none".to_owned(), database);
+        return Decision::Outdated {
+            code: OutdatedCode::ForeignStore,
+            reason: format!(
+                "{} holds another database ({theirs} there, {} here)",
+                answer.name,
+                database(own.summary)
+            ),
+        };
+    }
     if own.summary.is_empty() {
         if let Some(holder) = answers
             .iter()
@@ -181,6 +198,11 @@ pub fn decide(
     }
     if let Some(decision) = complete(own, answers, silent, terms, rules) {
         return decision;
+    }
+    if own.unrecorded && !terms.accept_loss && !terms.force {
+        return Decision::Wait {
+            reason: "this registry holds a beginning of a database that does not name it: it never caught up with a master. Start it with role = \"replica\"; --accept-loss overrides".to_owned(),
+        };
     }
     let proof = proof(own, answers, silent, terms, rules);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
@@ -284,19 +306,15 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
                 Relation::Newer(surplus) | Relation::Diverged { theirs: surplus, .. } if !surplus.is_empty() => {
                     return outdated(OutdatedCode::MasterOutOfDate, ahead(name, surplus, theirs, own));
                 }
-                Relation::Foreign => {
-                    let reason = format!(
-                        "{name} holds another database ({} there, {} here)",
-                        database(theirs),
-                        database(own.summary)
-                    );
-                    return outdated(OutdatedCode::ForeignStore, reason);
-                }
                 Relation::Corrupt { at } => {
                     let reason = format!("{name} has other bytes at entry {at}: one of the two is damaged");
                     return outdated(OutdatedCode::Corrupt, reason);
                 }
-                Relation::Same | Relation::Older(_) | Relation::Newer(_) | Relation::Diverged { .. } => {}
+                Relation::Same
+                | Relation::Older(_)
+                | Relation::Newer(_)
+                | Relation::Diverged { .. }
+                | Relation::Foreign => {}
             }
         }
     }
@@ -353,9 +371,9 @@ fn database(summary: &Summary) -> String {
 /// include one copy.
 fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Proof {
     let registries = answers.iter().filter(|answer| answer.summary.is_some());
-    let counted = registries.clone().filter(|answer| !answer.unproven).count() + usize::from(!own.unproven);
+    let counted = registries.clone().filter(|answer| !answer.unproven).count() + usize::from(!own.unrecorded);
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
-    let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies.max(1));
+    let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies).max(1);
     if !rules.hold(Rule::Coverage) {
         needed = needed.saturating_sub(1);
     }

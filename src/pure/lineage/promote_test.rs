@@ -66,6 +66,7 @@ fn silent(name: &str, summary: Option<Summary>, serial: Serial) -> Silent {
 struct Case {
     promise: u64,
     drawn: Option<u64>,
+    unrecorded: bool,
     log: Summary,
     intent: Intent,
     answers: Vec<Answer>,
@@ -83,6 +84,7 @@ impl Case {
         Self {
             promise,
             drawn: None,
+            unrecorded: false,
             log,
             intent,
             answers: Vec::new(),
@@ -118,7 +120,7 @@ impl Case {
             drawn: self.drawn.map(epoch),
             summary: &self.log,
             digest: &|_| None,
-            unproven: false,
+            unrecorded: self.unrecorded,
         };
         decide(
             own,
@@ -295,6 +297,20 @@ fn a_proof_wants_enough_registries_that_lost_nothing() {
     alone(2, 3)
         .on(|terms| (terms.require_proof, terms.accept_loss) = (true, true))
         .gives("reign 2 known");
+}
+
+#[test]
+fn who_is_not_in_its_own_log_leads_only_by_an_operators_word() {
+    let unrecorded = || {
+        let case = Case::new(Promotion, 1, own()).hears(answer("r2", 1, own()));
+        Case {
+            unrecorded: true,
+            ..case
+        }
+    };
+    unrecorded().gives("wait this registry holds a beginning");
+    // Its own copy proves nothing.
+    unrecorded().on(|terms| terms.accept_loss = true).gives("reign 2 known");
 }
 
 #[test]

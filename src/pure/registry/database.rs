@@ -14,7 +14,7 @@ use super::effect::{Batch, Image};
 use super::payload::Payload;
 use super::requests::{Done, REQUESTS_KEPT, Requests};
 use super::seal::{SEAL_KEY, Seal};
-use crate::pure::base::{DatabaseId, RequestId};
+use crate::pure::base::{DatabaseId, PeerName, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
 use crate::pure::model::deployment::ApplicationRecord;
 use crate::pure::model::validate::Fault;
@@ -89,6 +89,7 @@ pub struct Database {
     log_bytes: usize,
     requests: Requests,
     deployment: Arc<Deployment>,
+    joining: Option<(PeerName, Serial)>,
     seal: Seal,
 }
 
@@ -109,6 +110,9 @@ impl Database {
         }
         if let Some(bytes) = get("lineage") {
             database.lineage = decode(bytes).map_err(|error| damaged("lineage", error))?;
+        }
+        if let Some(bytes) = get("joining") {
+            database.joining = Some(decode(bytes).map_err(|error| damaged("joining", error))?);
         }
         for (key, bytes) in image
             .values
@@ -164,6 +168,12 @@ impl Database {
     /// What it adds up to.
     pub fn deployment(&self) -> &Arc<Deployment> {
         &self.deployment
+    }
+    /// The registry that was recorded last and not yet a second time, with the entry that recorded it: it is not known
+    /// yet whether enough of the others have heard of it. Where the writer was the only one, it has, and no second record
+    /// is needed.
+    pub fn joining(&self) -> Option<(&PeerName, Serial)> {
+        self.joining.as_ref().map(|(name, serial)| (name, *serial))
     }
     /// The first entry that is still kept, or the one to come.
     pub fn log_first(&self) -> Serial {
@@ -235,11 +245,19 @@ impl Database {
         self.verify_new_reign(&entry)?;
         let payload = Payload::of(&entry).map_err(|source| DatabaseError::Content { at, source })?;
         let mut batch = Batch::default();
+        let joining = self.joining_after(&payload, at);
         if let Some(update) = update(&entry, &payload) {
             let values = Arc::make_mut(&mut self.deployment).apply(&update, at);
             let values = values.map_err(|faults| DatabaseError::Faults { at, faults })?;
             batch.put = values.put;
             batch.delete = values.delete;
+        }
+        if joining != self.joining {
+            match &joining {
+                Some(joining) => drop(batch.put.insert("joining".to_owned(), encode(joining))),
+                None => batch.delete.push("joining".to_owned()),
+            }
+            self.joining = joining;
         }
         let before = self.end();
         if let Payload::Reign(reign) = payload {
@@ -263,18 +281,28 @@ impl Database {
         Ok(batch)
     }
 
-    /// Drops an empty surplus: the entries after `fork`, all of which open a reign.
+    /// Drops an empty surplus: the entries after `fork`, all of which open a reign. Trimmed ones too: they left no trace
+    /// but in the lineage.
     ///
-    /// `None` when one of them is no `Reign` entry or was trimmed; nothing is dropped then.
+    /// `None` when one of them is no `Reign` entry, or the digest at `fork` is not known; nothing is dropped then.
     pub fn drop_empty_surplus(&mut self, fork: Serial) -> Option<Batch> {
-        let surplus = (fork + 1)..=self.end().serial;
-        if !surplus
-            .clone()
-            .all(|serial| self.entry(serial).is_some_and(|entry| entry.kind == EntryKind::Reign))
-        {
+        let end = self.end().serial;
+        let reigns = self.lineage.reigns_after(fork, end);
+        let digest = self.digest_at(fork)?;
+        if fork > end || end - fork != reigns {
             return None;
         }
-        Some(self.cut(fork))
+        let mut batch = self.cut(fork);
+        if fork < self.base.version.serial {
+            self.base.version = Version {
+                epoch: self.lineage.last().map_or(0, |reign| reign.epoch.number),
+                serial: fork,
+                digest,
+            };
+            batch.put.insert("base".to_owned(), encode(&self.base));
+            self.seal.renew(&mut batch, self.end());
+        }
+        Some(batch)
     }
 
     /// Drops what follows `fork`, whatever it is. Only for a test that switches the rule off that forbids it.
@@ -311,6 +339,11 @@ impl Database {
         values.extend(self.id.map(|id| ("database".to_owned(), encode(&id))));
         values.insert("lineage".to_owned(), encode(&self.lineage));
         values.insert("base".to_owned(), encode(&Base { version: self.end() }));
+        values.extend(
+            self.joining
+                .as_ref()
+                .map(|joining| ("joining".to_owned(), encode(joining))),
+        );
         values.extend(
             self.checks
                 .iter()
@@ -357,6 +390,28 @@ impl Database {
                 ..Batch::default()
             },
         ))
+    }
+
+    /// Who joins after this entry. Every replica draws the same from the same log.
+    fn joining_after(&self, payload: &Payload, at: Serial) -> Option<(PeerName, Serial)> {
+        let registries = &self.deployment.registries;
+        match payload {
+            Payload::PutRegistry(record) if !registries.contains_key(&record.name) => {
+                let alone = self
+                    .lineage
+                    .last()
+                    .is_some_and(|reign| registries.contains_key(&reign.by));
+                let heard = registries.is_empty() || (registries.len() == 1 && alone);
+                (!heard).then(|| (record.name.clone(), at))
+            }
+            Payload::PutRegistry(record) => self.joining.clone().filter(|(name, _)| *name != record.name),
+            Payload::ForgetRegistry(gone) => self.joining.clone().filter(|(name, _)| name != gone),
+            Payload::Reign(_)
+            | Payload::PutApplication(_)
+            | Payload::RemoveApplication(_)
+            | Payload::PutObject(_)
+            | Payload::RemoveObject(_) => self.joining.clone(),
+        }
     }
 
     fn verify(&self, entry: &Entry) -> Result<(), DatabaseError> {

@@ -128,6 +128,8 @@ pub(super) struct Preparation {
 pub(super) struct Reigning {
     pub(super) epoch: Epoch,
     pub(super) proof: Proof,
+    /// The operator let it lead although its log does not name it: those that the log names are not waited for.
+    pub(super) unrecorded: bool,
     pub(super) followers: BTreeMap<PeerName, Follower>,
     /// Registries that promised this reign and have not attached yet: updates wait for them as for attached ones, so that
     /// the first update of a reign is on as many disks as the second.
@@ -172,6 +174,8 @@ pub(super) struct Outgoing {
 pub(super) struct Pending {
     pub(super) version: Version,
     pub(super) until: Time,
+    /// A client asked for it: it is promised `min_copies`, however few registries there are.
+    pub(super) client: bool,
     /// Who waits, with the answer that it gets; internal updates have none.
     pub(super) reply: Option<(Vec<ReplyTo>, AppliedReport)>,
     pub(super) deployment: Arc<Deployment>,
@@ -186,6 +190,8 @@ pub(super) struct Following {
     pub(super) epoch: Epoch,
     /// When the feed was last asked for.
     pub(super) asked: Time,
+    /// Since when it has been behind the master, and at which entry.
+    pub(super) behind: Option<(Time, Serial)>,
     /// A snapshot that is coming in.
     pub(super) incoming: Option<Incoming>,
 }
@@ -427,12 +433,6 @@ impl Registry {
             Seat::Leading(reigning) => Some(reigning),
             _ => None,
         }
-    }
-
-    /// Registries that belong to the grid, this one included even before it is recorded.
-    pub(super) fn registries(&self) -> BTreeSet<PeerName> {
-        let recorded = self.database.deployment().registries.keys().cloned();
-        recorded.chain([self.name().clone()]).collect()
     }
 
     /// Stores a promise. The number never falls, and an id is never exchanged for another of its number.

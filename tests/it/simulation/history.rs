@@ -1,6 +1,6 @@
 //! Every entry that was ever on a disk, as a tree: a digest names a whole log, so a log is its last digest.
 
-use floe::pure::base::RequestId;
+use floe::pure::base::{PeerName, RequestId};
 use floe::pure::lineage::{Digest, Entry, EntryKind, Epoch, Serial};
 use floe::pure::registry::payload::{Payload, ReignPayload};
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ pub(super) struct Place {
     pub(super) request: RequestId,
     pub(super) kind: EntryKind,
     pub(super) reign: Option<ReignPayload>,
+    pub(super) records: Option<PeerName>,
 }
 
 /// The tree.
@@ -37,10 +38,19 @@ impl History {
             epoch: entry.epoch,
             request: entry.request,
             kind: entry.kind,
-            reign: match Payload::of(entry) {
-                Ok(Payload::Reign(reign)) => Some(reign),
-                _ => None,
+            reign: None,
+            records: None,
+        };
+        let place = match Payload::of(entry) {
+            Ok(Payload::Reign(reign)) => Place {
+                reign: Some(reign),
+                ..place
             },
+            Ok(Payload::PutRegistry(record)) => Place {
+                records: Some(record.name),
+                ..place
+            },
+            _ => place,
         };
         let key = (entry.epoch, entry.serial);
         if let Some(other) = self.by_epoch.insert(key, entry.digest) {

@@ -22,6 +22,8 @@ struct Began {
     log: Digest,
     /// It said to be proven to lose nothing, and nobody overrode anything.
     proven: bool,
+    /// An operator let somebody lead whom the log did not name: what it acknowledges is known to nobody's proof.
+    unrecorded: bool,
 }
 
 /// All that was ever seen.
@@ -117,10 +119,19 @@ impl Oracle {
             .history
             .log(log)
             .find(|(_, place)| place.epoch == epoch && place.reign.is_some());
-        let proven = start
-            .and_then(|(_, place)| place.reign.as_ref())
-            .is_some_and(|reign| reign.proof.starts_with("proven") && !reign.accepted_loss && !reign.forced);
-        let began = Began { epoch, log, proven };
+        let Some((_, start)) = start else {
+            return Err(format!("epoch {epoch} reigns without an entry that says so"));
+        };
+        let Some(reign) = &start.reign else { return Ok(()) };
+        let overridden = reign.accepted_loss || reign.forced;
+        let mut before = self.history.log(start.before);
+        let began = Began {
+            epoch,
+            log,
+            proven: reign.proof.starts_with("proven") && !overridden,
+            unrecorded: start.serial > 1 && !before.any(|(_, place)| place.records.as_ref() == Some(&reign.by)),
+        };
+        drop(before);
         for update in &self.acknowledged {
             self.keeps(&began, update)?;
         }
@@ -128,7 +139,11 @@ impl Oracle {
         Ok(())
     }
     fn keeps(&self, reign: &Began, update: &Acknowledged) -> Result<(), String> {
-        let concerns = reign.proven && update.epoch.number < reign.epoch.number && update.copies >= self.min_copies;
+        let same_database = self.history.fork(reign.log, update.entry) > 0;
+        let concerns = reign.proven
+            && same_database
+            && update.epoch.number < reign.epoch.number
+            && update.copies >= self.min_copies;
         if self.disks_lie || !concerns || self.history.contains(reign.log, update.entry) {
             return Ok(());
         }
@@ -166,6 +181,9 @@ impl Oracle {
                 self.min_copies
             ));
         }
+        if self.reigns.iter().any(|reign| reign.epoch == epoch && reign.unrecorded) {
+            return Ok(());
+        }
         let update = Acknowledged { epoch, entry, copies };
         for reign in &self.reigns {
             self.keeps(reign, &update)?;
@@ -176,7 +194,7 @@ impl Oracle {
                 .iter()
                 .filter(|other| other.epoch.number > epoch.number);
             for other in above {
-                if !self.history.contains(other.entry, entry) {
+                if !self.history.contains(other.entry, entry) && self.history.fork(other.entry, entry) > 0 {
                     return Err(format!(
                         "promise 5: epoch {epoch} acknowledges entry {serial} after epoch {} acknowledged without it",
                         other.epoch

@@ -233,14 +233,6 @@ impl World {
     }
     /// A client asks a registry to deploy an application. The ticket's response comes later, or never.
     pub(super) fn apply(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
-        self.next += 1;
-        let to = ReplyTo(self.next);
-        let ticket = Ticket {
-            peer: index,
-            request,
-            response: None,
-        };
-        self.tickets.insert(to, ticket);
         let application = Application {
             name: application.parse::<ApplicationName>().expect("a valid name"),
             description: String::new(),
@@ -248,11 +240,30 @@ impl World {
             groups: Vec::new(),
             nodes: BTreeMap::new(),
         };
-        let request = Request::Apply {
-            application,
-            if_revision: None,
+        self.ask(
+            index,
             request,
+            Request::Apply {
+                application,
+                if_revision: None,
+                request,
+            },
+        )
+    }
+    /// A client asks a registry to remove an application.
+    pub(super) fn remove(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
+        let name = application.parse().expect("a valid name");
+        self.ask(index, request, Request::Remove { name, request })
+    }
+    fn ask(&mut self, index: usize, id: RequestId, request: Request) -> Result<ReplyTo, String> {
+        self.next += 1;
+        let to = ReplyTo(self.next);
+        let ticket = Ticket {
+            peer: index,
+            request: id,
+            response: None,
         };
+        self.tickets.insert(to, ticket);
         let event = Event::Request {
             to,
             actor: "client".to_owned(),
@@ -493,11 +504,12 @@ impl World {
             self.write(index, effect)?;
             written += 1;
         }
-        self.look_after_write(index)?;
         if let Some(Death::Writing(_)) = death {
             self.crash(index);
             return Ok(());
         }
+        self.look_after_write(index)?;
+        self.compare_memory(index)?;
         for (sent, effect) in rest.into_iter().enumerate() {
             if matches!(death, Some(Death::Sending(count)) if count == sent) {
                 break;
@@ -563,6 +575,20 @@ impl World {
         } else {
             Ok(())
         }
+    }
+    /// What the core holds is what its disk holds, unless its shell breaks a rule.
+    fn compare_memory(&self, index: usize) -> Checked {
+        let peer = &self.peers[index];
+        let Some(core) = peer.core.as_ref().filter(|_| self.setup.shell_breaks.is_none()) else {
+            return Ok(());
+        };
+        if core.database().end().digest != peer.disk.end {
+            return Err(format!("{} holds another log in memory than on disk", name(index)));
+        }
+        if core.promise() != peer.disk.identity.promise && peer.disk.identity.promise != Epoch::NONE {
+            return Err(format!("{} holds another promise in memory than on disk", name(index)));
+        }
+        Ok(())
     }
     fn look_after_write(&mut self, index: usize) -> Checked {
         let peer = &mut self.peers[index];

@@ -206,16 +206,29 @@ impl Registry {
             drawn: self.identity.drawn,
             summary: &summary,
             digest: &digest,
-            unproven: false,
+            unrecorded: self.is_unrecorded(),
         };
+        let recorded = &self.database.deployment().registries;
+        let counts = |name: &PeerName| recorded.contains_key(name);
+        // Copies were counted among the registries that the log names: others prove nothing.
+        let mut answers = answers;
+        for answer in &mut answers {
+            answer.unproven |= !counts(&answer.name);
+        }
         let terms = Terms {
             min_copies: self.config.min_copies,
-            registries: u64::try_from(self.registries().len()).unwrap_or(u64::MAX),
+            registries: u64::try_from(recorded.len().max(1)).unwrap_or(u64::MAX),
             require_proof: self.config.require_proof,
             accept_loss: self.config.accept_loss,
             force: self.config.force,
         };
         decide(own, intent, &answers, &silent, terms, self.config.rules)
+    }
+
+    /// The own log does not name this registry: it never caught up with a master.
+    fn is_unrecorded(&self) -> bool {
+        let recorded = &self.database.deployment().registries;
+        self.database.end().serial > 0 && !recorded.contains_key(self.name())
     }
 
     /// The decision was not to lead.
@@ -419,6 +432,7 @@ impl Registry {
                 BTreeSet::new()
             }
         };
+        let unrecorded = self.is_unrecorded();
         self.trouble = None;
         self.assign(Role::Master, out);
         self.seat = Seat::Leading(Box::new(Reigning {
@@ -428,6 +442,7 @@ impl Registry {
             expected,
             pending: VecDeque::new(),
             acknowledged: None,
+            unrecorded,
             refusals: BTreeMap::new(),
         }));
         if !opened {
@@ -443,7 +458,6 @@ impl Registry {
         self.config.promote = false;
         self.config.accept_loss = false;
         self.config.force = false;
-        self.record_registry(&self.config.card.clone(), moment, out);
         self.acknowledge(moment, out);
     }
 }

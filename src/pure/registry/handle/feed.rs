@@ -1,16 +1,14 @@
-//! The master's side of replication: who is attached, what each has, and when an update is acknowledged.
+//! The master's side of replication: who is attached, and what each has and is sent.
 
 use super::super::effect::Effect;
-use super::super::state::{Follower, Outgoing, Pending, Registry, Reigning};
+use super::super::state::{Follower, Outgoing, Pending, Registry};
 use crate::pure::base::limits::{FOLLOW_WINDOW, PART_BYTES_MAX};
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::compare::Relation;
-use crate::pure::lineage::rules::Rule;
-use crate::pure::lineage::{Digest, Epoch, Serial, Summary, Version};
+use crate::pure::lineage::{Digest, Epoch, Summary, Version};
 use crate::pure::membership::Standing;
-use crate::pure::protocol::request::{ErrorCode, Failure};
-use crate::pure::protocol::{Message, Response};
+use crate::pure::protocol::Message;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +64,10 @@ impl Registry {
                 wanted: true,
             }
         });
+        let attached = self.reigning().and_then(|reigning| reigning.followers.get(from));
+        let before = attached.map(|follower| follower.late);
         let expected = self.reigning().is_some_and(|reigning| reigning.expected.remove(from));
-        let late = !expected && end.serial < self.database.end().serial;
+        let late = before.unwrap_or(!expected && end.serial < self.database.end().serial);
         let follower = Follower {
             have: end,
             sent: end.serial,
@@ -79,16 +79,11 @@ impl Registry {
             reigning.refusals.remove(from);
             reigning.followers.insert(from.clone(), follower);
         }
-        self.happened(
-            moment,
-            "replica attached",
-            format!("{from} at {end}{}", if snapshot { ", needs a snapshot" } else { "" }),
-            out,
-        );
-        if let Some(peer) = self.peers.get(from) {
-            let card = peer.card.clone();
-            self.record_registry(&card, moment, out);
+        if before.is_none() {
+            let need = if snapshot { ", needs a snapshot" } else { "" };
+            self.happened(moment, "replica attached", format!("{from} at {end}{need}"), out);
         }
+        self.admit(moment, out);
         self.feed(from, moment, out);
     }
 
@@ -241,115 +236,6 @@ impl Registry {
         }
         self.acknowledge(moment, out);
     }
-
-    /// Acknowledges, in order, every update that enough disks hold, or whose time is up.
-    pub(super) fn acknowledge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        let min_copies = if self.config.rules.hold(Rule::WaitForCopies) {
-            self.config.min_copies
-        } else {
-            1
-        };
-        let Some(reigning) = self.reigning() else { return };
-        let before = acknowledged_serial(reigning);
-        while let Some(front) = reigning.pending.front_mut() {
-            let serial = front.version.serial;
-            let has = |follower: &&Follower| follower.have.serial >= serial;
-            let copies = 1 + u64::try_from(reigning.followers.values().filter(has).count()).unwrap_or(u64::MAX);
-            let timed_out = moment.now >= front.until;
-            if timed_out {
-                reigning
-                    .followers
-                    .values_mut()
-                    .filter(|follower| follower.have.serial < serial)
-                    .for_each(|late| late.late = true);
-                reigning.expected.clear();
-            }
-            let attaching = !reigning.expected.is_empty();
-            let mut followers = reigning.followers.values();
-            let waited_for = attaching || followers.any(|follower| !follower.late && follower.have.serial < serial);
-            if copies >= min_copies && !waited_for {
-                if let Some((to, mut report)) = front.reply.take().filter(|_| !front.in_doubt) {
-                    report.copies = copies;
-                    let lacking = reigning
-                        .followers
-                        .iter()
-                        .filter(|(_, follower)| follower.have.serial < serial);
-                    report.behind = lacking.map(|(name, _)| name.to_string()).collect();
-                    for to in to {
-                        out.push(Effect::Reply {
-                            to,
-                            response: Response::Applied(Box::new(report.clone())),
-                            last: true,
-                        });
-                    }
-                }
-                reigning.acknowledged = Some((front.version, front.deployment.clone()));
-                reigning.pending.pop_front();
-                continue;
-            }
-            if timed_out && !front.in_doubt {
-                front.in_doubt = true;
-                if let Some((to, _)) = front.reply.take() {
-                    let failure = in_doubt(serial, copies, min_copies, "the deadline for copies passed");
-                    out.extend(to.into_iter().map(|to| Effect::Reply {
-                        to,
-                        response: Response::Failed(failure.clone()),
-                        last: true,
-                    }));
-                }
-            }
-            break;
-        }
-        // The one behind a stuck update may be out of time as well.
-        for late in reigning
-            .pending
-            .iter_mut()
-            .skip(1)
-            .filter(|late| moment.now >= late.until && !late.in_doubt)
-        {
-            late.in_doubt = true;
-            if let Some((to, _)) = late.reply.take() {
-                let failure = in_doubt(late.version.serial, 1, min_copies, "an earlier update waits for copies");
-                out.extend(to.into_iter().map(|to| Effect::Reply {
-                    to,
-                    response: Response::Failed(failure.clone()),
-                    last: true,
-                }));
-            }
-        }
-        if acknowledged_serial(reigning) > before {
-            self.tell_all_nodes(out);
-        }
-    }
-
-    /// The reign ends: what was stored and not acknowledged is in doubt, never failed.
-    pub(super) fn abandon_pending(&mut self, reason: &str, out: &mut Vec<Effect>) {
-        let min_copies = self.config.min_copies;
-        let Some(reigning) = self.reigning() else { return };
-        for pending in std::mem::take(&mut reigning.pending) {
-            let Some((to, _)) = pending.reply else { continue };
-            let failure = in_doubt(pending.version.serial, 1, min_copies, reason);
-            out.extend(to.into_iter().map(|to| Effect::Reply {
-                to,
-                response: Response::Failed(failure.clone()),
-                last: true,
-            }));
-        }
-    }
-}
-
-fn acknowledged_serial(reigning: &Reigning) -> Serial {
-    reigning.acknowledged.as_ref().map_or(0, |(version, _)| version.serial)
-}
-
-fn in_doubt(serial: u64, copies: u64, min_copies: u64, reason: &str) -> Failure {
-    Failure::new(
-        ErrorCode::InDoubt,
-        format!(
-            "the update is stored as entry {serial} and known to be on {copies} of {min_copies} disks wanted: {reason}"
-        ),
-        "it may still take hold; repeat the same command: the same request is applied once",
-    )
 }
 
 fn snapshot_part(epoch: Epoch, snapshot: &Outgoing) -> Message {

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Asks for the feed again at most this often.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
+/// A replica that is behind for this long and gets nothing asks again.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
 /// One part of a snapshot as it came.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -242,15 +245,22 @@ impl Registry {
 
     /// A feed that stands still is asked for again.
     pub(super) fn nudge(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        if let Seat::Following(following) = &self.seat {
-            let known = self
-                .peers
-                .get(&following.master)
-                .and_then(super::super::state::Peer::version);
-            let behind = known.is_some_and(|version| version.serial > self.database.end().serial);
-            if behind && moment.now.since(following.asked) >= Duration::from_secs(2) {
-                self.ask_for_feed(moment, out);
-            }
+        let end = self.database.end().serial;
+        let Seat::Following(following) = &mut self.seat else {
+            return;
+        };
+        let master = self.peers.get(&following.master);
+        let known = master.and_then(super::super::state::Peer::version);
+        if known.is_none_or(|version| version.serial <= end) {
+            following.behind = None;
+            return;
+        }
+        // Gossip may be faster than the feed: behind is who stays so without any progress.
+        let (since, at) = *following.behind.get_or_insert((moment.now, end));
+        if at != end {
+            following.behind = Some((moment.now, end));
+        } else if moment.now.since(since.max(following.asked)) >= STANDSTILL {
+            self.ask_for_feed(moment, out);
         }
     }
 }

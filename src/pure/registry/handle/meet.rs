@@ -117,9 +117,10 @@ impl Registry {
                 Authority::Higher | Authority::Same
             )
         };
+        // A master of another database is met, and refused, only where there is none of this one.
         let Some((claim, master, summary)) = claims
             .filter(|(claim, ..)| usable(*claim))
-            .max_by_key(|(claim, ..)| *claim)
+            .max_by_key(|(claim, _, summary)| (!self.is_foreign(summary.database), *claim))
         else {
             if self
                 .trouble
@@ -139,7 +140,12 @@ impl Registry {
         let told =
             |peer: &super::super::state::Peer| peer.status.as_ref().filter(|_| peer.linked).map(|status| status.claim);
         let over = self.peers.get(&following.master).and_then(told) != Some(Some(following.epoch));
-        let higher = self.peers.values().filter_map(told).flatten().any(|claim| {
+        let own = |peer: &&super::super::state::Peer| {
+            let summary = peer.status.as_ref().map(|status| &status.summary);
+            !self.is_foreign(summary.and_then(|summary| summary.database))
+        };
+        let others = self.peers.values().filter(own);
+        let higher = others.filter_map(told).flatten().any(|claim| {
             claim.number > following.epoch.number
                 && authority(self.identity.promise, claim, self.config.rules) == Authority::Higher
         });
@@ -184,6 +190,7 @@ impl Registry {
             master: master.clone(),
             epoch,
             asked: moment.now,
+            behind: None,
             incoming: None,
         });
         self.ask_for_feed(moment, out);
@@ -214,7 +221,10 @@ impl Registry {
         };
         if self.trouble.as_ref() != Some(&trouble) {
             self.trouble = Some(trouble);
-            self.refuse(master, claim, code, out);
+            // A master of another database was told when it told its claim.
+            if code != RefusalCode::ForeignStore {
+                self.refuse(master, claim, code, out);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Event and time in, new state and effects out. One file a kind of event.
 
+mod acknowledge;
 mod candidacy;
 mod feed;
 mod follow;

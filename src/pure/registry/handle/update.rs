@@ -2,13 +2,12 @@
 
 use super::super::effect::Effect;
 use super::super::payload::{ApplicationPayload, Payload};
-use super::super::state::{Pending, Registry};
+use super::super::state::{Pending, Registry, Seat};
 use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
 use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
-use crate::pure::membership::{PeerCard, PeerKind};
-use crate::pure::model::{Application, Plan, RegistryRecord};
+use crate::pure::model::{Application, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
@@ -90,20 +89,6 @@ impl Registry {
         );
     }
 
-    /// A registry belongs to the grid from its first attachment on; its address is kept fresh.
-    pub(super) fn record_registry(&mut self, card: &PeerCard, moment: &Moment, out: &mut Vec<Effect>) {
-        let record = RegistryRecord {
-            name: card.name.clone(),
-            address: card.address.clone(),
-        };
-        let known = self.database.deployment().registries.get(&card.name) == Some(&record);
-        if card.kind == PeerKind::Registry && !known {
-            let request =
-                RequestId::from_bits(moment.dice ^ u128::from(moment.roll(self.database.end().serial + 7, u64::MAX)));
-            self.append_own(Payload::PutRegistry(record), request, moment, out);
-        }
-    }
-
     /// Appends an entry that no client asked for.
     pub(super) fn append_own(&mut self, payload: Payload, request: RequestId, moment: &Moment, out: &mut Vec<Effect>) {
         let actor = format!("registry {}", self.name());
@@ -179,6 +164,7 @@ impl Registry {
         Pending {
             version: self.database.end(),
             until: moment.now.after(self.config.copy_deadline),
+            client: reply.is_some(),
             reply,
             deployment: self.database.deployment().clone(),
             in_doubt: false,
@@ -203,6 +189,8 @@ impl Registry {
         };
         let mut report = self.report(&done.application, done.revision, Plan::default());
         report.version = format!("{}.{}", done.epoch, done.serial);
+        let safe = self.acknowledged() >= done.serial;
+        report.copies = self.copies(|have, _| have >= done.serial).members;
         let Some(reigning) = self.reigning() else { return false };
         let waiting = reigning
             .pending
@@ -212,14 +200,7 @@ impl Registry {
             to.push(asked.to);
             return true;
         }
-        let has = reigning
-            .followers
-            .values()
-            .filter(|follower| follower.have.serial >= done.serial)
-            .count();
-        report.copies = 1 + u64::try_from(has).unwrap_or(0);
-        let enough = report.copies >= self.config.min_copies;
-        let response = if enough {
+        let response = if safe && report.copies >= self.config.min_copies {
             Response::Applied(Box::new(report))
         } else {
             let message = format!(
@@ -241,18 +222,24 @@ impl Registry {
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
-    fn may_update(&mut self) -> Result<(), Failure> {
-        let Some(reigning) = self.reigning() else {
+    fn may_update(&self) -> Result<(), Failure> {
+        let Seat::Leading(reigning) = &self.seat else {
             return Err(self.not_master());
         };
-        let attached = reigning.followers.values().filter(|follower| !follower.late).count();
         let full = reigning.pending.len() >= PENDING_UPDATES_MAX;
+        let attached = self.copies(|_, late| !late);
+        let (copies, min_copies) = (attached.members, self.config.min_copies);
         // Those that promised this reign are on their way.
-        let copies = 1 + u64::try_from(attached + reigning.expected.len()).unwrap_or(0);
-        let min_copies = self.config.min_copies;
-        if copies < min_copies {
-            let message =
-                format!("{copies} registries would have the update, min_copies = {min_copies}; nothing was stored");
+        if reigning.expected.is_empty() && !self.is_enough(attached, true) {
+            let joining = self.database.joining().map(|(name, _)| name.to_string());
+            let message = match joining.filter(|_| copies >= min_copies) {
+                None => {
+                    format!("{copies} registries would have the update, min_copies = {min_copies}; nothing was stored")
+                }
+                Some(name) => format!(
+                    "registry {name} is joining, and too few of the others are attached to be told of it; nothing was stored"
+                ),
+            };
             let hint = "start or reconnect replicas (`floe registry list` shows them), or lower min_copies";
             return Err(Failure::new(ErrorCode::Precondition, message, hint));
         }

@@ -1,0 +1,209 @@
+//! Makes trouble: what networks, machines, clients and operators do, each by chance.
+
+use super::world::{Checked, Start, World};
+use floe::pure::base::RequestId;
+use floe::pure::membership::{Role, Standing};
+use floe::pure::protocol::Response;
+use floe::pure::registry::ReplyTo;
+
+/// What an update is asked for with, until somebody says that it is safe.
+#[derive(Clone, Debug)]
+struct Wish {
+    application: String,
+    removes: bool,
+    request: RequestId,
+    asked: Vec<ReplyTo>,
+}
+
+/// Who makes trouble, and how far it may go.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Operator {
+    /// Uses `--accept-loss` and `--force` now and then.
+    pub(super) reckless: bool,
+    /// Puts old databases back now and then.
+    pub(super) restores: bool,
+    wishes: Vec<Wish>,
+}
+
+impl Operator {
+    /// One thing happens.
+    pub(super) fn act(&mut self, world: &mut World) -> Checked {
+        match world.chance.below(100) {
+            0..30 => self.wish(world),
+            30..45 => self.retry(world),
+            45..52 => {
+                let (a, b) = pair(world);
+                world.sever(a, b);
+                Ok(())
+            }
+            52..64 => {
+                partition(world);
+                Ok(())
+            }
+            64..67 => {
+                world.heal();
+                Ok(())
+            }
+            67..74 => {
+                let index = any(world);
+                world.crash(index);
+                Ok(())
+            }
+            74..88 => self.restart_unchanged(world),
+            88..97 => self.restart_changed(world),
+            _ => self.two_masters(world),
+        }
+    }
+
+    /// A client wants something new, mostly from whoever leads.
+    fn wish(&mut self, world: &mut World) -> Checked {
+        let wish = Wish {
+            application: format!("app-{}", world.chance.below(4)),
+            removes: world.chance.hits(1, 5),
+            request: RequestId::from_bits(world.chance.bits()),
+            asked: Vec::new(),
+        };
+        self.wishes.push(wish);
+        self.ask(world, self.wishes.len() - 1)
+    }
+    /// A client that was not told that its update is safe asks again, blindly.
+    fn retry(&mut self, world: &mut World) -> Checked {
+        if self.wishes.is_empty() {
+            return Ok(());
+        }
+        let wish = world.chance.index(self.wishes.len());
+        let safe = |to: &ReplyTo| matches!(world.response(*to), Some(Response::Applied(_)));
+        let done = self.wishes[wish].asked.iter().any(safe);
+        if done && !world.chance.hits(1, 10) {
+            Ok(())
+        } else {
+            self.ask(world, wish)
+        }
+    }
+    fn ask(&mut self, world: &mut World, wish: usize) -> Checked {
+        let up: Vec<usize> = (0..world.peers.len()).filter(|index| world.is_up(*index)).collect();
+        if up.is_empty() {
+            return Ok(());
+        }
+        let leading: Vec<usize> = up
+            .iter()
+            .copied()
+            .filter(|index| world.standing(*index) == Standing::Leading)
+            .collect();
+        let from = if leading.is_empty() || world.chance.hits(1, 10) {
+            up
+        } else {
+            leading
+        };
+        let index = world.chance.pick(&from);
+        let wish = &mut self.wishes[wish];
+        let to = if wish.removes {
+            world.remove(index, &wish.application, wish.request)?
+        } else {
+            world.apply(index, &wish.application, wish.request)?
+        };
+        wish.asked.push(to);
+        Ok(())
+    }
+
+    /// Somebody who is down comes back as it was.
+    fn restart_unchanged(&mut self, world: &mut World) -> Checked {
+        let down: Vec<usize> = (0..world.peers.len()).filter(|index| !world.is_up(*index)).collect();
+        if down.is_empty() {
+            return Ok(());
+        }
+        let index = world.chance.pick(&down);
+        self.restore_backup(world, index);
+        let role = world.peers[index].start.role;
+        world.start(
+            index,
+            Start {
+                role,
+                ..Start::default()
+            },
+        )
+    }
+    /// The operator gives a registry another role, or says `--promote`.
+    fn restart_changed(&mut self, world: &mut World) -> Checked {
+        let index = any(world);
+        let start = self.some_start(world);
+        self.restart(world, index, start)
+    }
+    fn two_masters(&mut self, world: &mut World) -> Checked {
+        let (a, b) = pair(world);
+        let start = Start {
+            role: Role::Master,
+            promote: true,
+            ..self.some_start(world)
+        };
+        world.crash(a);
+        world.crash(b);
+        world.start(a, start)?;
+        world.start(b, start)
+    }
+    fn some_start(&self, world: &mut World) -> Start {
+        let reckless = self.reckless && world.chance.hits(1, 2);
+        let role = if world.chance.hits(2, 3) {
+            Role::Master
+        } else {
+            Role::Replica
+        };
+        Start {
+            role,
+            promote: role == Role::Master && world.chance.hits(1, 2),
+            accept_loss: reckless,
+            force: reckless && world.chance.hits(1, 2),
+        }
+    }
+    fn restart(&mut self, world: &mut World, index: usize, start: Start) -> Checked {
+        world.crash(index);
+        self.restore_backup(world, index);
+        world.start(index, start)
+    }
+    /// In worlds whose disks lie: now and then a copy is made, and now and then it is put back.
+    fn restore_backup(&self, world: &mut World, index: usize) {
+        if !self.restores {
+            return;
+        }
+        if world.chance.hits(1, 2) {
+            world.peers[index].backup = Some(world.peers[index].disk.clone());
+        } else if let Some(backup) = world.peers[index].backup.clone() {
+            world.peers[index].disk.roll_back(&backup);
+        }
+    }
+}
+
+/// Any registry.
+fn any(world: &mut World) -> usize {
+    world.chance.index(world.peers.len())
+}
+/// Two registries.
+fn pair(world: &mut World) -> (usize, usize) {
+    let a = any(world);
+    let step = 1 + world.chance.index(world.peers.len() - 1);
+    (a, (a + step) % world.peers.len())
+}
+/// Something does not pass for some time; links may take a while to break of it.
+fn partition(world: &mut World) {
+    let (a, b) = pair(world);
+    let millis = world.chance.between(1, 5_000);
+    let until = world.now + millis * 1000;
+    match world.chance.below(4) {
+        0 => world.network.block(a, b, until),
+        1 => {
+            world.network.block(a, b, until);
+            world.network.block(b, a, until);
+        }
+        2 => {
+            for other in (0..world.peers.len()).filter(|other| *other != a) {
+                world.network.block(a, other, until);
+                world.network.block(other, a, until);
+            }
+        }
+        _ => {
+            for (a, b) in world.network.blocked_links(world.now) {
+                world.sever(a, b);
+            }
+        }
+    }
+}

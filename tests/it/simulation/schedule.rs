@@ -1,0 +1,295 @@
+//! One random life of a grid from one seed: a founding, a time of faults, a quiet time at the end.
+//!
+//! In the time of faults the oracle looks for broken promises; in the quiet time one master is named, and everybody whose
+//! log has not diverged must come to hold the same within a bound.
+
+use super::operator::Operator;
+use super::world::{Checked, Setup, Start, World, name};
+use floe::pure::base::RequestId;
+use floe::pure::lineage::rules::Rule;
+#[cfg(feature = "mutants")]
+use floe::pure::lineage::rules::Rules;
+use floe::pure::membership::{Role, Standing};
+use floe::pure::protocol::Response;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Registries, and copies before an update is acknowledged.
+pub(super) const SIZES: [(usize, u64); 7] = [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (5, 2), (5, 3)];
+
+/// How long the quiet time may take, in milliseconds.
+const QUIET: u64 = 30_000;
+
+/// What one life came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Figures {
+    pub(super) steps: u64,
+    pub(super) millis: u64,
+    pub(super) acknowledged: usize,
+    pub(super) reigns: usize,
+}
+
+/// A broken promise, with what led to it.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) fault: String,
+    pub(super) events: String,
+}
+
+/// Lives the life of this seed, with one rule switched off if there is one.
+pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figures, Failure> {
+    let mut world = world(seed, off);
+    world.trace.on = tracing;
+    let outcome = catch_unwind(AssertUnwindSafe(|| whole(&mut world)));
+    let fault = match outcome {
+        Ok(Ok(())) => {
+            let (acknowledged, reigns) = world.oracle.counts();
+            return Ok(Figures {
+                steps: world.steps,
+                millis: world.now / 1000,
+                acknowledged,
+                reigns,
+            });
+        }
+        Ok(Err(fault)) => fault,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default()
+        }
+    };
+    Err(Failure {
+        fault,
+        events: world.trace.tail(usize::MAX),
+    })
+}
+
+fn world(seed: u64, off: Option<Rule>) -> World {
+    let (registries, min_copies) = SIZES[usize::try_from(seed % 7).expect("below seven")];
+    let mut setup = Setup::new(registries, min_copies);
+    match off {
+        Some(rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst)) => {
+            setup.shell_breaks = Some(rule);
+        }
+        #[cfg(feature = "mutants")]
+        Some(rule) => setup.rules = Rules::without(rule),
+        #[cfg(not(feature = "mutants"))]
+        Some(_) => {}
+        None => {}
+    }
+    // The cores' own checks would notice some switched-off rules before anything is broken: the promises are to be seen
+    // broken from outside.
+    setup.self_check = off.is_none();
+    let mut world = World::new(setup, seed);
+    world.setup.log_keep = world.chance.pick(&[3, 8, 10_000]);
+    world.setup.require_proof = world.chance.hits(3, 5);
+    world.network.delay = world.chance.pick(&[(50, 500), (100, 5_000), (1_000, 200_000)]);
+    world.oracle.disks_lie = world.chance.hits(1, 10);
+    world
+}
+
+fn whole(world: &mut World) -> Checked {
+    let mut operator = Operator::default();
+    operator.reckless = world.chance.hits(1, 4);
+    operator.restores = world.oracle.disks_lie;
+    found(world)?;
+    world.deaths = world.chance.pick(&[0, 5, 50]);
+    world.network.loss = world.chance.pick(&[0, 0, 0, 200]);
+    let actions = world.chance.between(20, 80);
+    for _ in 0..actions {
+        operator.act(world)?;
+        let pause = world.chance.pick(&[0, 1, 20, 300, 2_000]);
+        let pause = world.chance.between(0, pause);
+        world.run(pause)?;
+    }
+    quiet(world)
+}
+
+/// Mostly a grid is founded in peace; sometimes the trouble begins at once.
+fn found(world: &mut World) -> Checked {
+    let start = |role| Start {
+        role,
+        ..Start::default()
+    };
+    world.start(0, start(Role::Master))?;
+    for index in 1..world.peers.len() {
+        world.start(index, start(Role::Replica))?;
+    }
+    if world.chance.hits(1, 5) {
+        let millis = world.chance.below(1_000);
+        return world.run(millis);
+    }
+    world.until(QUIET, "the grid is founded", |world| {
+        let end = world.peers[0].disk.end;
+        world.peers.iter().all(|peer| peer.disk.end == end)
+            && world.standing(0) == Standing::Leading
+            && world.core(0).database().deployment().registries.len() == world.peers.len()
+    })
+}
+
+/// The faults stop. One master is named; whoever can follow it must.
+fn quiet(world: &mut World) -> Checked {
+    world.trace.say(world.now, || "the quiet time begins".to_owned());
+    (world.deaths, world.network.loss) = (0, 0);
+    world.heal();
+    let peers = world.peers.len();
+    for a in 0..peers {
+        for b in a + 1..peers {
+            world.sever(a, b);
+        }
+    }
+    for index in 0..peers {
+        // Whoever was told to become master and is not must be told otherwise: only one is to be named.
+        let settled = world.is_up(index)
+            && (world.peers[index].start.role == Role::Replica || world.standing(index) == Standing::Leading);
+        if !settled || world.chance.hits(1, 3) {
+            world.crash(index);
+            let start = Start {
+                role: Role::Replica,
+                ..Start::default()
+            };
+            world.start(index, start)?;
+        }
+    }
+    // Until nobody writes any more: a master records whoever attaches.
+    let settling = world.chance.between(5_000, 8_000);
+    world.run(settling)?;
+    let (master, plain) = choose(world);
+    world.crash(master);
+    let surplus = surplus(world, master);
+    let start = Start {
+        role: Role::Master,
+        promote: true,
+        accept_loss: !plain,
+        force: !plain,
+    };
+    world.start(master, start)?;
+    world.until(
+        QUIET,
+        "the named master leads and everybody else follows or refuses",
+        |world| {
+            world.standing(master) == Standing::Leading
+                && (0..peers).all(|index| is_settled(world, master, index, surplus[index]))
+        },
+    )?;
+    for (index, beyond) in surplus.iter().enumerate().filter(|(_, beyond)| !**beyond) {
+        if world.core(index).database().deployment() != world.core(master).database().deployment() {
+            return Err(format!(
+                "{} holds the same log and another deployment, surplus {beyond}",
+                name(index)
+            ));
+        }
+    }
+    last_update(world, master, &surplus)?;
+    rest(world)
+}
+
+/// Someone whom all others can follow, if there is one, and else anyone. False: it takes force.
+fn choose(world: &mut World) -> (usize, bool) {
+    let peers = world.peers.len();
+    let history = &world.oracle.history;
+    let covers = |one: usize| {
+        let end = world.peers[one].disk.end;
+        let me = &world.peers[one].card.name;
+        let recorded = history.log(end).any(|(_, place)| place.records.as_ref() == Some(me));
+        recorded
+            && (0..peers).all(|other| {
+                let theirs = world.peers[other].disk.end;
+                let fork = history.fork(end, theirs);
+                history.updates_after(theirs, fork) == 0 && (fork > 0 || history.serial(theirs) == 0)
+            })
+    };
+    let good: Vec<usize> = (0..peers).filter(|one| covers(*one)).collect();
+    if good.is_empty() {
+        let holds = |one: &usize| history.serial(world.peers[*one].disk.end) > 0;
+        let holders: Vec<usize> = (0..peers).filter(holds).collect();
+        if holders.is_empty() {
+            (world.chance.index(peers), false)
+        } else {
+            (world.chance.pick(&holders), false)
+        }
+    } else {
+        (world.chance.pick(&good), true)
+    }
+}
+
+/// Who holds updates that the master lacks, or another database.
+fn surplus(world: &World, master: usize) -> Vec<bool> {
+    let history = &world.oracle.history;
+    let end = world.peers[master].disk.end;
+    let beyond = |peer: &super::world::Peer| {
+        let fork = history.fork(end, peer.disk.end);
+        history.updates_after(peer.disk.end, fork) > 0 || (fork == 0 && history.serial(peer.disk.end) > 0)
+    };
+    world.peers.iter().map(beyond).collect()
+}
+
+fn is_settled(world: &World, master: usize, index: usize, surplus: bool) -> bool {
+    if index == master {
+        return true;
+    }
+    let same = world.peers[index].disk.end == world.peers[master].disk.end;
+    let standing = world.standing(index);
+    if surplus {
+        let refuses = [
+            Standing::Superseded,
+            Standing::Refusing,
+            Standing::Outdated,
+            Standing::Detached,
+            Standing::Waiting,
+            // Only in a database of its own.
+            Standing::Leading,
+            Standing::Following,
+        ];
+        let foreign = world
+            .oracle
+            .history
+            .fork(world.peers[index].disk.end, world.peers[master].disk.end)
+            == 0;
+        let apart = foreign || !matches!(standing, Standing::Leading | Standing::Following);
+        !same && apart && refuses.contains(&standing)
+    } else {
+        let attached = world
+            .core(master)
+            .view()
+            .followers
+            .contains_key(&world.peers[index].card.name);
+        same && attached && standing == Standing::Following
+    }
+}
+
+/// An update reaches everybody who follows.
+fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Checked {
+    world.run(2_000)?;
+    let following = surplus
+        .iter()
+        .enumerate()
+        .filter(|(index, beyond)| *index == master || !**beyond)
+        .count();
+    let following = u64::try_from(following).expect("few");
+    let to = world.apply(master, "last", RequestId::from_bits(u128::MAX))?;
+    world.until(QUIET, "the last update is answered", |world| {
+        world.response(to).is_some()
+    })?;
+    match world.response(to) {
+        Some(Response::Applied(report)) if report.copies == following => Ok(()),
+        Some(Response::Failed(_)) if following < world.setup.min_copies => Ok(()),
+        // Those who were there before it must have enough copies too, and some of them refuse.
+        Some(Response::Failed(_)) if world.core(master).database().joining().is_some() => Ok(()),
+        other => Err(format!(
+            "the last update, with {following} registries in line: {other:?}"
+        )),
+    }
+}
+
+/// When nothing happens, little is said.
+fn rest(world: &mut World) -> Checked {
+    world.run(2_000)?;
+    let before = world.steps;
+    world.run(5_000)?;
+    let said = world.steps - before;
+    let peers = u64::try_from(world.peers.len()).expect("few");
+    if said > 5 * peers * peers * 20 {
+        return Err(format!("{said} events in five quiet seconds"));
+    }
+    Ok(())
+}
