@@ -4,8 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the core, in dependency order: each may import those before it, and nobody else.
-const CORE: [&str; 10] =
-    ["base", "wire", "lineage", "membership", "model", "supervisor", "locator", "protocol", "registry", "node"];
+const CORE: [&str; 10] = [
+    "base",
+    "wire",
+    "lineage",
+    "membership",
+    "model",
+    "supervisor",
+    "locator",
+    "protocol",
+    "registry",
+    "node",
+];
 /// The layers, outermost last.
 const LAYERS: [&str; 5] = ["pure", "io", "app", "client", "cli"];
 /// Shells that every other shell may use.
@@ -31,7 +41,9 @@ fn imports(text: &str) -> Vec<(String, String)> {
     for line in code {
         for (at, _) in line.match_indices("crate::") {
             let rest = line.get(at + 7..).unwrap_or_default();
-            let mut segments = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|part| !part.is_empty());
+            let mut segments = rest
+                .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .filter(|part| !part.is_empty());
             let first = segments.next().unwrap_or_default().to_owned();
             found.push((first, segments.next().unwrap_or_default().to_owned()));
         }
@@ -45,7 +57,10 @@ fn imports_point_one_way() {
     let mut faults = Vec::new();
     for path in files(&source) {
         let relative = path.strip_prefix(&source).expect("below the source folder").to_owned();
-        let rooms: Vec<String> = relative.components().map(|part| part.as_os_str().to_string_lossy().replace(".rs", "")).collect();
+        let rooms: Vec<String> = relative
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy().replace(".rs", ""))
+            .collect();
         let [layer, room, ..] = rooms.as_slice() else { continue };
         let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
         let Some(own_rank) = rank(layer) else { continue };
@@ -68,13 +83,27 @@ fn imports_point_one_way() {
         }
     }
     faults.dedup();
-    assert!(faults.is_empty(), "arrows that point the wrong way:\n{}", faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "arrows that point the wrong way:\n{}",
+        faults.join("\n")
+    );
 }
 
 #[test]
 fn the_core_names_no_runtime_clock_or_random_source() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pure");
-    let banned = ["tokio::", "std::fs", "std::net::Tcp", "std::net::Udp", "Instant::now", "SystemTime", "getrandom", "HashMap", "std::thread"];
+    let banned = [
+        "tokio::",
+        "std::fs",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "Instant::now",
+        "SystemTime",
+        "getrandom",
+        "HashMap",
+        "std::thread",
+    ];
     let mut faults = Vec::new();
     for path in files(&source) {
         let text = fs::read_to_string(&path).expect("source files are text");

@@ -1,3 +1,6 @@
 //! The proofs that need more than one module: one binary, one folder a kind of proof.
 
+mod architecture;
+mod cli;
+mod daemons;
 mod dashboards;
