@@ -2,10 +2,12 @@
 
 mod application;
 mod claims;
+mod commands;
 mod crashes;
 mod dev;
 mod folder;
 mod grid;
+mod http;
 mod joining;
 mod nodes;
 mod ports;

@@ -111,9 +111,7 @@ async fn a_server_that_fails_says_why_in_words() {
             "stays",
             "trap '' TERM; echo ready; while :; do sleep 1; done",
             "activation = \"always\"\ndeactivation_timeout = \"1s\"",
-        )
-        .web("n1", "late", "manual")
-        .more("activation_timeout = \"1s\"\n");
+        );
     // A server that never listens where its readiness is asked for.
     let text = text.shell("n1", "never", "exec sleep 1000", "activation = \"always\"\nactivation_timeout = \"1s\"\nready = { tcp = \"http\" }\nadapter = [{ name = \"http\", endpoint = \"http://${node.host}:${port.http}\" }]");
     let grid = small_grid(&text).await;
