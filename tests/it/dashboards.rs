@@ -21,7 +21,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
 }
 
-fn text(name: &str) -> String {
+/// A file of `dashboards/`.
+pub(crate) fn text(name: &str) -> String {
     let path = folder().join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
 }
@@ -414,7 +415,8 @@ fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
     Some((output.status.success(), said))
 }
 
-fn promtool_agrees(arguments: &[&str], input: &str) {
+/// promtool finds no fault; nothing is checked where it is not installed and need not be.
+pub(crate) fn promtool_agrees(arguments: &[&str], input: &str) {
     if let Some((agrees, said)) = promtool(arguments, input) {
         assert!(agrees, "promtool {}: {said}", arguments.join(" "));
     }

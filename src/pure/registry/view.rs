@@ -59,7 +59,7 @@ pub struct PeerView {
     pub card: PeerCard,
     /// A link stands.
     pub linked: bool,
-    /// Linked, or alive by gossip.
+    /// Linked, or alive by gossip and not known to be out of reach: a link that broke, or a dial that failed, says so at once.
     pub alive: bool,
     /// A registry's role by gossip.
     pub role: Option<Role>,
@@ -137,6 +137,8 @@ fn peer_view(peer: &Peer) -> PeerView {
     let record = peer.record.as_ref();
     let status = peer.status.as_ref();
     let applied = peer.node.as_ref().and_then(|node| node.report.applied);
+    // Gossip takes seconds to miss a peer; until then its last words stand, which must not pass for the present.
+    let alive = peer.linked || (peer.alive && peer.unreachable.is_empty());
     let obeys = match (&peer.node, status, record) {
         (Some(node), ..) => node.report.obeys.number,
         (None, Some(status), _) => status.promise.number,
@@ -146,14 +148,14 @@ fn peer_view(peer: &Peer) -> PeerView {
     PeerView {
         card: peer.card.clone(),
         linked: peer.linked,
-        alive: peer.linked || peer.alive,
+        alive,
         role: record.and_then(|record| record.role),
         standing: status
             .map(|status| status.standing)
             .or_else(|| record.and_then(|record| record.standing)),
         claim: status
             .and_then(|status| status.claim)
-            .or_else(|| record.filter(|_| status.is_none() && peer.alive)?.claim),
+            .or_else(|| record.filter(|_| status.is_none() && alive)?.claim),
         version: if peer.card.kind == PeerKind::Node {
             applied.or_else(|| record?.version)
         } else {

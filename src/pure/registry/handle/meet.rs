@@ -122,14 +122,7 @@ impl Registry {
             .filter(|(claim, ..)| usable(*claim))
             .max_by_key(|(claim, _, summary)| (!self.is_foreign(summary.database), *claim))
         else {
-            if self
-                .trouble
-                .as_ref()
-                .is_some_and(|trouble| trouble.standing == Standing::Refusing)
-            {
-                self.trouble = None;
-            }
-            return;
+            return self.no_master(out);
         };
         self.meet(&master, claim, &summary, moment, out);
     }
@@ -177,6 +170,28 @@ impl Registry {
                 }
             }
             Data::Refuse(code) => self.refuse_data(master, claim, code, relation, out),
+        }
+    }
+
+    /// Nobody leads whom this registry could follow. One that leads another database is named: whatever its number, the
+    /// operator has the wrong address or the wrong data folder.
+    fn no_master(&mut self, out: &mut Vec<Effect>) {
+        let passing = [Standing::Refusing, Standing::Detached];
+        if (self.trouble.as_ref()).is_some_and(|trouble| !passing.contains(&trouble.standing)) {
+            return;
+        }
+        let mine = self.database.id().filter(|_| self.database.end().serial > 0);
+        let foreign = self.peers.values().filter(|peer| peer.linked).find_map(|peer| {
+            let status = peer.status.as_ref()?;
+            let other = status
+                .summary
+                .database
+                .is_some_and(|theirs| mine.is_some_and(|mine| theirs != mine));
+            Some((peer.card.name.clone(), status.claim.filter(|_| other)?))
+        });
+        match foreign {
+            Some((name, claim)) => self.refuse_data(&name, claim, RefusalCode::ForeignStore, Relation::Foreign, out),
+            None => self.trouble = None,
         }
     }
 

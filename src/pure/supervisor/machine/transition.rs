@@ -227,6 +227,13 @@ impl Machine {
                 out.push(Action::Kill { run: running.run });
                 *kill_at = moment.now.after(KILL_AGAIN);
                 *kills = kills.saturating_add(1);
+                if *kills == 1 {
+                    let limit = self.spec.deactivation_timeout.as_secs_f64();
+                    self.reason = format!(
+                        "{}; it had not ended {limit} s after SIGTERM and got SIGKILL",
+                        self.reason
+                    );
+                }
                 if *kills == 2 {
                     self.reason = format!("process {} outlives SIGKILL: it hangs in the kernel", running.pid);
                 }

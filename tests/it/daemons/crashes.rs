@@ -1,0 +1,171 @@
+//! `kill -9` of registries at random moments while updates go on: what was acknowledged is there afterwards, everywhere,
+//! and nobody has to repair anything.
+
+use super::application::Text;
+use super::grid::{Grid, LOOK, PATIENCE, new_request};
+use floe::client::Client;
+use floe::pure::protocol::{Request, Response};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+const REGISTRIES: [&str; 3] = ["r1", "r2", "r3"];
+/// Updates go round these.
+const APPLICATIONS: u64 = 8;
+
+/// Applies one update after another, each until it is acknowledged, and writes down which were.
+struct Writer {
+    acknowledged: Arc<Mutex<BTreeMap<String, u64>>>,
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<u64>,
+}
+
+impl Writer {
+    fn start(client: Client) -> Self {
+        let acknowledged: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (noted, stopped) = (acknowledged.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            let mut number = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                number += 1;
+                let name = format!("app-{}", number % APPLICATIONS);
+                apply(&client, &name, number).await;
+                noted.lock().expect("a lock").insert(name, number);
+            }
+            number
+        });
+        Self {
+            acknowledged,
+            stop,
+            task,
+        }
+    }
+    fn acknowledged(&self) -> BTreeMap<String, u64> {
+        self.acknowledged.lock().expect("a lock").clone()
+    }
+    async fn stop(self) -> BTreeMap<String, u64> {
+        self.stop.store(true, Ordering::Relaxed);
+        let count = tokio::time::timeout(PATIENCE, self.task).await;
+        let count = count
+            .expect("the last update is acknowledged in time")
+            .expect("the writer ends well");
+        assert!(count > 10, "only {count} updates were made: the test proves little");
+        self.acknowledged.lock().expect("a lock").clone()
+    }
+}
+
+/// One update, sent with the same request id until it is acknowledged.
+async fn apply(client: &Client, name: &str, number: u64) {
+    let request = new_request();
+    let text = Text::new(name)
+        .idle("n1", &format!("{name}-server"))
+        .more(&format!("environment = {{ NUMBER = \"{number}\" }}\n"));
+    let application = text.parse();
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let request = Request::Apply {
+            application: application.clone(),
+            if_revision: None,
+            request,
+        };
+        match client.call(request).await {
+            Ok(Response::Applied(_)) => return,
+            other => assert!(Instant::now() < end, "update {number} is not acknowledged: {other:?}"),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The number of the last update of each application, as one registry holds it.
+async fn held(grid: &Grid, registry: &str) -> BTreeMap<String, u64> {
+    let mut held = BTreeMap::new();
+    for index in 0..APPLICATIONS {
+        let name = format!("app-{index}");
+        let request = Request::Application {
+            name: name.parse().expect("a name"),
+        };
+        let Ok(Response::Application(application)) = grid.call(&[registry], request).await else {
+            continue;
+        };
+        let servers = application.nodes.values().flat_map(|node| node.servers.iter());
+        let numbers = servers.filter_map(|server| {
+            format!("{server:?}")
+                .split("\"NUMBER\": \"")
+                .nth(1)?
+                .split('"')
+                .next()?
+                .parse()
+                .ok()
+        });
+        held.insert(name, numbers.max().expect("it has its number"));
+    }
+    held
+}
+
+async fn nothing_is_lost(grid: &Grid, registry: &str, acknowledged: &BTreeMap<String, u64>) {
+    let held = held(grid, registry).await;
+    for (name, number) in acknowledged {
+        assert!(
+            held.get(name) >= Some(number),
+            "update {number} of {name} was acknowledged, {registry} holds {held:?}"
+        );
+    }
+}
+
+/// A moment between none and a fifth of a second.
+async fn a_while() {
+    let dice = u64::try_from(floe::io::clock::dice() % 200).expect("it is small");
+    tokio::time::sleep(Duration::from_millis(dice)).await;
+}
+
+/// Kills these registries so many times at random moments, starts them again, and looks after each start.
+async fn survives(victims: &[&str], rounds: u32) {
+    let mut grid = Grid::new(&REGISTRIES, &[]);
+    grid.start_all();
+    grid.settled("r1", &["r2", "r3"], &[]).await;
+    let writer = Writer::start(grid.client(&REGISTRIES));
+    for _ in 0..rounds {
+        a_while().await;
+        for name in victims {
+            grid.kill(name).await;
+        }
+        for name in victims {
+            grid.start(name);
+        }
+        let acknowledged = writer.acknowledged();
+        grid.registry("r1", "leads", |report| report.standing == "leading")
+            .await;
+        nothing_is_lost(&grid, "r1", &acknowledged).await;
+        // The next round meets a grid whose replicas may still be on their way back: that is the worse case.
+    }
+    let acknowledged = writer.stop().await;
+    grid.settled("r1", &["r2", "r3"], &[]).await;
+    let first = grid
+        .registry("r1", "leads", |report| report.standing == "leading")
+        .await;
+    for name in REGISTRIES {
+        nothing_is_lost(&grid, name, &acknowledged).await;
+        let report = grid
+            .registry(name, "has it all", |report| report.version == first.version)
+            .await;
+        assert_eq!(report.digest, first.digest, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_master_killed_again_and_again_loses_nothing_acknowledged() {
+    survives(&["r1"], 25).await;
+}
+
+#[tokio::test]
+async fn a_replica_killed_again_and_again_catches_up_each_time() {
+    survives(&["r2"], 20).await;
+}
+
+#[tokio::test]
+async fn all_registries_killed_at_once_lose_nothing_acknowledged() {
+    survives(&REGISTRIES, 12).await;
+}
