@@ -386,9 +386,21 @@ fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rule
             names.join(", ")
         }
     };
+    let left_out = answers.iter().filter(|answer| {
+        let theirs = answer.summary.as_ref();
+        let relation = theirs.map(|theirs| compare(own.summary, own.digest, theirs, rules));
+        matches!(relation, Some(Relation::Newer(theirs) | Relation::Diverged { theirs, .. }) if !theirs.is_empty())
+    });
+    let left_out: Vec<String> = left_out.map(|answer| answer.name.to_string()).collect();
     let (heard, missing) = (list(heard), list(missing));
-    let proven = counted >= needed;
-    let text = if proven {
+    let overridden = rules.hold(Rule::CompleteOrRefuse) && !left_out.is_empty();
+    let proven = counted >= needed && !overridden;
+    let text = if overridden {
+        format!(
+            "forced: what only {} hold is left out (heard: {heard}; not heard: {missing})",
+            left_out.join(", ")
+        )
+    } else if proven {
         format!("proven: nothing acknowledged is missing (heard: {heard})")
     } else {
         format!(

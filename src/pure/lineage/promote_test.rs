@@ -232,7 +232,7 @@ fn nobody_leads_who_lacks_updates_of_somebody_who_answers() {
     Case::new(Promotion, 1, own())
         .hears(answer("r2", 1, log(&[(1, "r1", 1)], 12)))
         .on(|terms| terms.force = true)
-        .gives("reign 2");
+        .gives("reign 2 known");
     Case::new(Promotion, 1, own())
         .hears(answer("r2", 1, log(&[(1, "r1", 1)], 12)))
         .on(|terms| terms.accept_loss = true)

@@ -7,6 +7,8 @@
 mod chance;
 mod disk;
 mod history;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod network;
 mod operator;
 mod oracle;

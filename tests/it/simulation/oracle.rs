@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::history::History;
-use floe::pure::lineage::{Digest, Entry, Epoch};
+use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::protocol::Message;
 use floe::pure::registry::Batch;
 use std::collections::BTreeMap;
@@ -66,15 +66,16 @@ impl Oracle {
             }
             end = self.history.at(end, serial);
         }
-        let cut = end;
+        self.written(end, batch)?;
+        Ok(end)
+    }
+    /// Entries that a core wrote behind a log, synced or not. Returns the log's new end.
+    pub(super) fn written(&mut self, mut end: Digest, batch: &Batch) -> Result<Digest, String> {
         for entry in &batch.append {
-            self.appended(end, entry)?;
+            self.history.add(end, entry)?;
             end = entry.digest;
         }
-        Ok(cut)
-    }
-    fn appended(&mut self, before: Digest, entry: &Entry) -> Result<(), String> {
-        self.history.add(before, entry)
+        Ok(end)
     }
     /// After a snapshot replaced a database: what was there must be a beginning of it.
     pub(super) fn after_wipe(&self, peer: usize, before: Digest, after: Digest) -> Result<(), String> {

@@ -260,11 +260,11 @@ fn is_settled(world: &World, master: usize, index: usize, surplus: bool) -> bool
 /// An update reaches everybody who follows.
 fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Checked {
     world.run(2_000)?;
-    let following = surplus
-        .iter()
-        .enumerate()
-        .filter(|(index, beyond)| *index == master || !**beyond)
-        .count();
+    // Only whom the log names counts as a copy.
+    let recorded = &world.core(master).database().deployment().registries;
+    let counts = |index: usize| recorded.contains_key(&world.peers[index].card.name);
+    let in_line = surplus.iter().enumerate().filter(|(_, beyond)| !**beyond);
+    let following = in_line.filter(|(index, _)| counts(*index)).count();
     let following = u64::try_from(following).expect("few");
     let to = world.apply(master, "last", RequestId::from_bits(u128::MAX))?;
     world.until(QUIET, "the last update is answered", |world| {

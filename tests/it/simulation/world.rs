@@ -542,8 +542,19 @@ impl World {
             Effect::Commit(batch) => Write::Batch(batch),
             _ => return Ok(()),
         };
-        let queued = !self.peers[index].disk.unsynced.is_empty();
-        if lazy || (queued && matches!(write, Write::Batch(_))) {
+        // Batches keep their order among each other.
+        let mut waiting = self.peers[index].disk.unsynced.iter();
+        let behind = matches!(write, Write::Batch(_)) && waiting.any(|write| matches!(write, Write::Batch(_)));
+        if lazy || behind {
+            if let Write::Batch(batch) = &write {
+                let mut unsynced = self.peers[index].disk.unsynced.iter().rev();
+                let last = unsynced.find_map(|write| match write {
+                    Write::Batch(batch) => Some(batch.append.last()?.digest),
+                    Write::Identity(_) => None,
+                });
+                let end = last.unwrap_or(self.peers[index].disk.end);
+                self.oracle.written(end, batch)?;
+            }
             self.peers[index].disk.unsynced.push_back(write);
             let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
             self.later(self.now + delay, Todo::Sync { peer: index, boot });
@@ -595,7 +606,10 @@ impl World {
         let claim = peer.core.as_ref().and_then(Registry::reign);
         let began = std::mem::replace(&mut peer.claim, claim) != claim;
         match claim.filter(|_| began) {
-            Some(epoch) => self.oracle.begins(epoch, self.peers[index].disk.end),
+            Some(epoch) => {
+                let end = self.core(index).database().end().digest;
+                self.oracle.begins(epoch, end)
+            }
             None => Ok(()),
         }
     }

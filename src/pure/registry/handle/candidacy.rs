@@ -283,8 +283,9 @@ impl Registry {
             number,
             id: EpochId::from_bits(moment.dice),
         };
+        let own = self.database.lineage().last().filter(|last| last.by == *self.name());
         if !self.config.rules.hold(Rule::NewEpochAtStart)
-            && let Some(last) = self.database.lineage().last().filter(|last| last.by == *self.name())
+            && let Some(last) = own.filter(|last| last.epoch == self.identity.promise)
         {
             epoch = last.epoch;
         }

@@ -1,0 +1,68 @@
+//! The simulation is only worth what it notices: with one safety rule switched off, it must find a broken promise.
+//!
+//! `FLOE_SCHEDULES` sets after how many lives it gives up.
+
+use super::random::number;
+use super::schedule::live;
+use floe::pure::lineage::rules::Rule;
+
+/// After how many lives a rule counts as unguarded.
+const BUDGET: u64 = 4_000;
+
+fn is_caught(rule: Rule) {
+    let budget = number("FLOE_SCHEDULES").unwrap_or(BUDGET);
+    // A life that only comes to a standstill shows no more than that something is different.
+    let broken = |fault: &str| ["promise", "request"].iter().any(|word| fault.starts_with(word));
+    let caught = (0..budget).find_map(|seed| {
+        let failure = live(seed, Some(rule), false).err()?;
+        broken(&failure.fault).then_some((seed, failure.fault))
+    });
+    let (seed, fault) =
+        caught.unwrap_or_else(|| panic!("{rule:?} is switched off, and no promise broke in {budget} lives"));
+    println!("{rule:?}: caught by life {seed}: {fault}");
+}
+
+#[test]
+fn epochs_without_ids() {
+    is_caught(Rule::EpochIdDecides);
+}
+#[test]
+fn a_start_that_goes_on_in_the_old_epoch() {
+    is_caught(Rule::NewEpochAtStart);
+}
+#[test]
+fn overwriting_a_replica_that_is_ahead() {
+    is_caught(Rule::RefuseOverwrite);
+}
+#[test]
+fn obeying_a_lower_epoch() {
+    is_caught(Rule::HonourPromise);
+}
+#[test]
+fn a_promise_that_a_crash_forgets() {
+    is_caught(Rule::PromiseIsDurable);
+}
+#[test]
+fn a_promotion_past_a_newer_registry() {
+    is_caught(Rule::CompleteOrRefuse);
+}
+#[test]
+fn a_master_that_sends_before_it_syncs() {
+    is_caught(Rule::MasterSyncsFirst);
+}
+#[test]
+fn a_replica_that_confirms_before_it_syncs() {
+    is_caught(Rule::ReplicaSyncsFirst);
+}
+#[test]
+fn a_deposed_master_that_goes_on() {
+    is_caught(Rule::DeposedStops);
+}
+#[test]
+fn an_update_acknowledged_without_its_copies() {
+    is_caught(Rule::WaitForCopies);
+}
+#[test]
+fn a_proof_with_one_answer_too_few() {
+    is_caught(Rule::Coverage);
+}
