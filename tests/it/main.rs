@@ -2,5 +2,6 @@
 
 mod architecture;
 mod cli;
+#[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;
 mod dashboards;
