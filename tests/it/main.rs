@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+#[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;
 mod dashboards;
 mod simulation;

@@ -169,3 +169,42 @@ async fn a_replica_killed_again_and_again_catches_up_each_time() {
 async fn all_registries_killed_at_once_lose_nothing_acknowledged() {
     survives(&REGISTRIES, 12).await;
 }
+
+/// Each round the master dies, another registry is stopped, made master in its file and started, and the old one comes
+/// back as replica, while updates that need two disks go on.
+#[tokio::test]
+async fn promotions_under_fire_lose_nothing_that_was_on_two_disks() {
+    let mut grid = Grid::new(&REGISTRIES, &[]);
+    for name in REGISTRIES {
+        grid.edit(name, |daemon| daemon.more = "min_copies = 2\n".to_owned());
+    }
+    grid.start_all();
+    grid.settled("r1", &["r2", "r3"], &[]).await;
+    let writer = Writer::start(grid.client(&REGISTRIES));
+    for round in 0..6 {
+        let [old, new, third] = [0, 1, 2].map(|offset| REGISTRIES[(round + offset) % 3]);
+        a_while().await;
+        grid.kill(old).await;
+        grid.stop(new).await;
+        grid.edit(old, |daemon| daemon.role = "replica".to_owned());
+        grid.edit(new, |daemon| daemon.role = "master".to_owned());
+        let acknowledged = writer.acknowledged();
+        grid.start(new);
+        let leads = grid.registry(new, "leads", |report| report.standing == "leading").await;
+        assert!(leads.epoch > u64::try_from(round).expect("it is small"), "{leads:?}");
+        nothing_is_lost(&grid, new, &acknowledged).await;
+        grid.start(old);
+        grid.settled(new, &[old, third], &[]).await;
+    }
+    let acknowledged = writer.stop().await;
+    let first = grid
+        .registry("r1", "leads", |report| report.standing == "leading")
+        .await;
+    for name in REGISTRIES {
+        let report = grid
+            .registry(name, "has it all", |report| report.version == first.version)
+            .await;
+        assert_eq!(report.digest, first.digest, "{name}");
+        nothing_is_lost(&grid, name, &acknowledged).await;
+    }
+}

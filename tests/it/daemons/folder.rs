@@ -38,10 +38,10 @@ async fn a_data_folder_in_use_is_refused_with_the_holders_process() {
 async fn a_bad_configuration_is_refused_with_every_fault_before_anything_is_opened() {
     let mut grid = Grid::new(&["r1"], &["n1"]);
     grid.edit("r1", |daemon| {
-        daemon.more = "min_copies = 0\nlog_kep = 5\ncopy_deadline = \"soon\"\n".to_owned()
+        daemon.more = "min_copies = 0\nlog_kep = 5\ncopy_deadline = \"soon\"\n".to_owned();
     });
     grid.edit("n1", |daemon| {
-        daemon.more = "on_stop = \"perhaps\"\nrole = \"master\"\n".to_owned()
+        daemon.more = "on_stop = \"perhaps\"\nrole = \"master\"\n".to_owned();
     });
     for (name, faults) in [
         ("r1", &["min_copies", "log_kep", "log_keep", "copy_deadline"][..]),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long any one state may take to come about; a busy machine needs seconds where a quiet one needs milliseconds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a state is looked at while it is waited for.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
 /// Lines of each log that a failing test prints.
@@ -221,7 +221,9 @@ impl Grid {
     }
     pub(super) fn start_all(&mut self) {
         let names: Vec<String> = self.daemons.keys().cloned().collect();
-        names.iter().for_each(|name| self.start(name));
+        for name in &names {
+            self.start(name);
+        }
     }
     /// Ends a daemon as a power cut of its process would.
     pub(super) async fn kill(&mut self, name: &str) {
@@ -435,10 +437,7 @@ impl Drop for Grid {
         // Servers are started again by their nodes: daemons end first.
         for daemon in self.daemons.values_mut() {
             if let Some(mut child) = daemon.child.take() {
-                child
-                    .kill()
-                    .and_then(|()| child.wait())
-                    .map_or_else(|error| drop(error), |_| ());
+                child.kill().and_then(|()| child.wait()).map_or_else(drop, |_| ());
             }
         }
         for pid in process::of_grid(&self.folder) {

@@ -17,7 +17,7 @@ async fn peers_join_through_any_one_peer() {
     ];
     for (name, list) in lists {
         grid.edit(name, |daemon| {
-            daemon.locator = list.iter().map(ToString::to_string).collect()
+            daemon.locator = list.iter().map(ToString::to_string).collect();
         });
     }
     grid.start_all();

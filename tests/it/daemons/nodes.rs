@@ -181,3 +181,44 @@ async fn obeys(grid: &Grid, epoch: u64) {
     })
     .await;
 }
+
+/// A node is killed at random moments while its servers are started and changed: never two processes of one server.
+#[tokio::test]
+async fn a_node_killed_again_and_again_runs_each_server_once() {
+    const SERVERS: [&str; 4] = ["web-1", "web-2", "web-3", "web-4"];
+    let mut grid = Grid::new(&["r1"], &["n1"]);
+    grid.start_all();
+    for round in 0..12 {
+        // Another environment: all servers are started anew in each round.
+        let text = SERVERS.iter().fold(
+            Text::new("one").more(&format!("[variables]\nround = \"{round}\"\n")),
+            |text, id| {
+                text.shell(
+                    "n1",
+                    id,
+                    "echo $ROUND; exec sleep 1000",
+                    "activation = \"always\"\nenvironment = { ROUND = \"${round}\" }",
+                )
+            },
+        );
+        grid.apply(&["r1"], &text).await;
+        let dice = u64::try_from(floe::io::clock::dice() % 60).expect("it is small");
+        tokio::time::sleep(std::time::Duration::from_millis(dice)).await;
+        grid.kill("n1").await;
+        grid.start("n1");
+        until("each server runs once, by its newest definition", async || {
+            let pids: Vec<Vec<u32>> = SERVERS.iter().map(|id| processes(&grid, id)).collect();
+            let newest = process::with_variable("ROUND", &round.to_string());
+            if pids.iter().all(|pids| pids.len() == 1 && newest.contains(&pids[0])) {
+                Ok(())
+            } else {
+                Err(format!("{pids:?}"))
+            }
+        })
+        .await;
+        let told = grid.active(&["r1"], &SERVERS).await;
+        for id in SERVERS {
+            assert_eq!(processes(&grid, id), [told[id]], "{id} in round {round}");
+        }
+    }
+}
