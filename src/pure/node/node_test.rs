@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::pure::base::limits::EPOCH_JUMP_MAX;
-use crate::pure::base::{EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
+use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind};
@@ -52,6 +52,9 @@ fn spec(id: &str, activation: Activation) -> ServerSpec {
 fn always(ids: &[&str]) -> Vec<ServerSpec> {
     ids.iter().map(|id| spec(id, Activation::Always)).collect()
 }
+
+/// The database that the bench's registries hold.
+const HOME: DatabaseId = DatabaseId::from_bits(77);
 
 fn id(text: &str) -> ServerId {
     text.parse().unwrap()
@@ -202,6 +205,7 @@ impl Bench {
     fn slice(&mut self, from: &str, epoch: Epoch, serial: u64, servers: Vec<ServerSpec>, removals: &[(&str, u64)]) {
         let part = SlicePart {
             epoch,
+            database: HOME,
             version: version(epoch.number, serial),
             first: true,
             last: true,
@@ -315,7 +319,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                     "r1",
                     Message::Prepare {
                         epoch: asked,
-                        database: None,
+                        database: Some(HOME),
                     },
                 ),
                 _ => bench.hear(
@@ -323,6 +327,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                     Message::Ask {
                         id: 1,
                         epoch: asked,
+                        database: Some(HOME),
                         deadline_ms: 1000,
                         actor: "test".into(),
                         request: Request::Activate { server: id("x") },
@@ -374,6 +379,107 @@ fn refusals_name_both_sides_and_the_next_step() {
 }
 
 #[test]
+fn a_foreign_master_commands_no_node_whatever_its_epoch() {
+    let other = DatabaseId::from_bits(78);
+    // What the node has | what arrives | of which database | what is said | is it obeyed then?
+    let table: [(&str, &str, Option<DatabaseId>, &str, bool); 9] = [
+        ("a slice", "slice", Some(other), "ForeignStore", false),
+        ("a slice", "prepare", Some(other), "ForeignStore", false),
+        ("a slice", "prepare", None, "ForeignStore", false),
+        ("a slice", "ask", Some(other), "Precondition", false),
+        ("a slice", "ask", None, "Precondition", false),
+        ("a slice", "prepare", Some(HOME), "Promised", true),
+        ("nothing", "slice", Some(other), "other", true),
+        ("nothing", "prepare", Some(other), "Promised", true),
+        ("nothing", "prepare", None, "Promised", true),
+    ];
+    for (has, what, database, said, obeyed) in table {
+        for (number, restart) in [(3, false), (7, true), (8, false), (900, true)] {
+            let case = format!("has {has}, hears {what} of {database:?} in epoch {number}, restarted: {restart}");
+            let mut bench = Bench::new(Rules::default());
+            bench.link("r1");
+            if has == "a slice" {
+                bench.slice("r1", epoch(2, 1), 3, always(&["a"]), &[]);
+            }
+            if restart {
+                bench.crash();
+            }
+            bench.link("r2");
+            bench.said.clear();
+            let before = (bench.node.slice().clone(), bench.node.obeys());
+            let epoch = epoch(number, 2);
+            bench.hear(
+                "r2",
+                match what {
+                    "slice" => Message::Slice(Box::new(SlicePart {
+                        epoch,
+                        database: database.unwrap(),
+                        version: version(number, 9),
+                        first: true,
+                        last: true,
+                        servers: always(&["b"]),
+                        removals: vec![(id("a"), 9)],
+                    })),
+                    "prepare" => Message::Prepare { epoch, database },
+                    _ => Message::Ask {
+                        id: 1,
+                        epoch,
+                        database,
+                        deadline_ms: 1000,
+                        actor: "test".into(),
+                        request: Request::Command {
+                            server: id("a"),
+                            verb: Verb::Stop,
+                        },
+                    },
+                },
+            );
+            let texts = format!("{:?}", bench.said);
+            assert_eq!(bench.last_word(), said, "{case}");
+            assert_eq!(bench.node.obeys() == epoch, obeyed, "{case}");
+            assert_eq!(bench.identity.promise, bench.node.obeys(), "{case}: on disk");
+            if !obeyed {
+                assert_eq!((bench.node.slice().clone(), bench.node.obeys()), before, "{case}");
+                assert!(bench.processes.contains_key("a"), "{case}: what runs goes on");
+                let both = [
+                    HOME.to_string(),
+                    database.map_or("no database yet".into(), |id| id.to_string()),
+                ];
+                for part in [
+                    "FOREIGN_STORE",
+                    "node n1",
+                    "r2",
+                    "set its data folder aside",
+                    &both[0],
+                    &both[1],
+                ] {
+                    assert!(texts.contains(part), "{case}: {part:?} is missing in {texts}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slice_from_before_databases_were_remembered_belongs_to_the_first_that_speaks() {
+    #[derive(serde::Serialize)]
+    struct Old {
+        epoch: Epoch,
+        version: Option<Version>,
+        servers: BTreeMap<ServerId, Placed>,
+        removed: BTreeSet<ServerId>,
+    }
+    let old = crate::pure::wire::encode(&Old {
+        epoch: epoch(2, 1),
+        version: Some(version(2, 3)),
+        servers: BTreeMap::new(),
+        removed: BTreeSet::new(),
+    });
+    let slice: Slice = crate::pure::wire::decode(&old).unwrap();
+    assert_eq!((slice.version, slice.database), (Some(version(2, 3)), None));
+}
+
+#[test]
 fn only_a_later_removal_entry_deletes_a_server() {
     let mut bench = Bench::new(Rules::default());
     bench.link("r1");
@@ -421,6 +527,7 @@ fn slices_are_assembled_from_their_parts_and_late_ones_ignored() {
         let removals = Vec::new();
         Message::Slice(Box::new(SlicePart {
             epoch,
+            database: HOME,
             version,
             first,
             last,
@@ -542,6 +649,7 @@ fn a_registry_hears_the_whole_state_then_changes_before_answers() {
         Message::Ask {
             id: 7,
             epoch,
+            database: Some(HOME),
             deadline_ms,
             actor,
             request,
@@ -593,7 +701,7 @@ fn random_life(seed: u64, rules: Rules) -> Vec<String> {
                 registry,
                 Message::Prepare {
                     epoch: asked,
-                    database: None,
+                    database: Some(HOME),
                 },
             ),
             3 => bench.exit(["a", "b", "c"][usize::try_from(roll(7, 3)).unwrap()]),

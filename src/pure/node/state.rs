@@ -6,7 +6,8 @@
 //! links, known       peers, linked or remembered         waiters: commands until their server is as wanted
 //! ```
 //!
-//! Invariants: nothing of a lower epoch is obeyed, and of one number only one id; a server's directory is deleted only
+//! Invariants: nothing of a lower epoch is obeyed, of one number only one id, and nothing of a database other than the
+//! slice's; a server's directory is deleted only
 //! because of a removal entry later than the slice that last listed it; every registry that is linked has been told the
 //! whole state once and each change since, in order.
 
@@ -15,7 +16,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::handle::command::Waiter;
 use super::slice::{Assembly, Slice};
-use crate::pure::base::{Address, Moment, PeerName, ServerId, Time};
+use crate::pure::base::{Address, DatabaseId, Moment, PeerName, ServerId, Time};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Record, Remembered};
 use crate::pure::protocol::report::{Load, NodeReport, ServerReport, ServerState};
@@ -105,6 +106,8 @@ pub(super) struct Said {
     pub(super) record: Option<Record>,
     pub(super) targets: Option<Vec<Target>>,
     pub(super) wake: Option<Time>,
+    /// The peer and its database that people were last told of as foreign.
+    pub(super) foreign: Option<(PeerName, Option<DatabaseId>)>,
 }
 
 impl Node {
@@ -200,6 +203,7 @@ impl Node {
         NodeReport {
             obeys: self.identity.promise,
             applied: self.slice.version,
+            database: self.slice.database,
             load: self.load,
             host: self.config.host.clone(),
         }

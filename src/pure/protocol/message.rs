@@ -38,7 +38,7 @@ pub enum Message {
     Prepare {
         /// The epoch to come.
         epoch: Epoch,
-        /// The candidate's database; a registry that holds another promises nothing. `None` when it founds one.
+        /// The candidate's database; whoever holds or runs another promises nothing. `None` when it founds one.
         database: Option<DatabaseId>,
     },
     /// The promise was stored; nothing lower will be obeyed.
@@ -135,6 +135,9 @@ pub enum Message {
         id: u64,
         /// The highest epoch that the asker obeys: a node refuses a lower one than its own.
         epoch: Epoch,
+        /// The asker's database: a node that runs another carries nothing out.
+        #[serde(default)]
+        database: Option<DatabaseId>,
         /// How long the asker waits, in milliseconds.
         deadline_ms: u64,
         /// Who wants it.
@@ -156,6 +159,8 @@ pub enum Message {
 pub struct SlicePart {
     /// The epoch of the master that sends.
     pub epoch: Epoch,
+    /// The database that the slice is of: a node that runs a slice of another takes nothing.
+    pub database: DatabaseId,
     /// The version of the database that the slice is of.
     pub version: Version,
     /// True for the first part.

@@ -3,6 +3,7 @@
 use crate::pure::base::{Moment, PeerName, ServerId};
 use crate::pure::model::ServerSpec;
 use crate::pure::node::effect::Effect;
+use crate::pure::node::handle::obey::Sender;
 use crate::pure::node::slice::{Assembly, Placed};
 use crate::pure::node::state::{Node, Server, Standing};
 use crate::pure::protocol::message::SlicePart;
@@ -12,15 +13,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Node {
-    /// One part. Judged by its epoch, whoever sends it; nothing is changed before the last one.
+    /// One part. Judged by its epoch and database, whoever sends it; nothing is changed before the last one.
     pub(in crate::pure::node) fn slice_part(&mut self, from: &PeerName, part: SlicePart, moment: &Moment) {
         if self.closing {
             return;
         }
-        if let Some(code) = self.objection(part.epoch) {
+        let sender = Sender {
+            peer: from,
+            epoch: part.epoch,
+            database: Some(part.database),
+        };
+        if let Some(code) = self.objection(sender) {
             // Said once a slice, not once a part.
             if part.first {
-                self.refuse(from, part.epoch, code);
+                self.refuse(sender, code, moment);
             }
             return;
         }
@@ -72,6 +78,7 @@ impl Node {
             }
         }
         self.slice.epoch = assembly.epoch;
+        self.slice.database = Some(assembly.database);
         self.slice.version = Some(assembly.version);
         self.slice.servers = servers;
         for (id, spec) in assembly.servers {

@@ -144,6 +144,8 @@ impl Registry {
 
     pub(super) fn heard_node(&mut self, from: &PeerName, report: NodeReport, moment: &Moment, out: &mut Vec<Effect>) {
         let obeys = report.obeys;
+        // What a node of another grid promised there says nothing about who reigns here.
+        let foreign = self.is_foreign(report.database);
         let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.card.kind == PeerKind::Node) else {
             return;
         };
@@ -151,7 +153,9 @@ impl Registry {
         let servers = before.as_ref().map(|sight| sight.servers.clone()).unwrap_or_default();
         let news = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
         peer.node = Some(Arc::new(NodeSight { report, servers }));
-        self.heard_promise(from, obeys, moment, out);
+        if !foreign {
+            self.heard_promise(from, obeys, moment, out);
+        }
         self.survey_answered(from, moment, out);
         if news {
             self.tell_node(from, out);

@@ -196,6 +196,7 @@ impl Registry {
             return;
         };
         let epoch = reigning.epoch;
+        let Some(database) = self.database.id() else { return };
         let (specs, removals) = deployment.slice(node);
         let mut parts: Vec<SlicePart> = Vec::new();
         let mut bytes = PART_BYTES_MAX;
@@ -204,6 +205,7 @@ impl Registry {
             if bytes + size > PART_BYTES_MAX {
                 parts.push(SlicePart {
                     epoch,
+                    database,
                     version,
                     first: parts.is_empty(),
                     last: false,
@@ -220,6 +222,7 @@ impl Registry {
         // Removals travel in a part of their own: 10,000 of them may be as large as a part.
         parts.push(SlicePart {
             epoch,
+            database,
             version,
             first: parts.is_empty(),
             last: true,
