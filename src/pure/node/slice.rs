@@ -50,13 +50,15 @@ pub struct Placed {
     pub kept: bool,
 }
 
-/// A slice whose parts are still coming in.
+/// A slice, or changes to it, whose parts are still coming in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assembly {
     pub(super) from: PeerName,
     pub(super) epoch: Epoch,
     pub(super) database: DatabaseId,
     pub(super) version: Version,
+    /// What it holds are changes since then.
+    pub(super) base: Option<Version>,
     pub(super) servers: BTreeMap<ServerId, Arc<ServerSpec>>,
     pub(super) removals: BTreeMap<ServerId, Serial>,
 }
@@ -69,14 +71,15 @@ impl Assembly {
             epoch: part.epoch,
             database: part.database,
             version: part.version,
+            base: part.base,
             servers: BTreeMap::new(),
             removals: BTreeMap::new(),
         }
     }
     /// Does the part belong to it?
     pub(super) fn fits(&self, from: &PeerName, part: &SlicePart) -> bool {
-        let same_slice = self.epoch == part.epoch && self.database == part.database && self.version == part.version;
-        self.from == *from && same_slice
+        let same_place = self.epoch == part.epoch && self.database == part.database;
+        self.from == *from && same_place && (self.version, self.base) == (part.version, part.base)
     }
     /// Takes a part. False when the slice grows beyond what a node may hold; it is then to be dropped.
     pub(super) fn take(&mut self, part: SlicePart) -> bool {

@@ -38,6 +38,8 @@ pub struct Node {
     pub(super) links: BTreeMap<PeerName, Link>,
     pub(super) known: BTreeMap<PeerName, Known>,
     pub(super) assembly: Option<Assembly>,
+    /// Changes came that do not fit the slice: a whole one is needed.
+    pub(super) unfit: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) load: Load,
     pub(super) closing: bool,
@@ -134,6 +136,7 @@ impl Node {
             found: restored.running,
             links: BTreeMap::new(),
             assembly: None,
+            unfit: false,
             waiters: Vec::new(),
             load: Load::default(),
             closing: false,
@@ -204,6 +207,7 @@ impl Node {
             obeys: self.identity.promise,
             applied: self.slice.version,
             database: self.slice.database,
+            unfit: self.unfit,
             load: self.load,
             host: self.config.host.clone(),
         }

@@ -127,7 +127,7 @@ pub enum Message {
         /// The servers.
         servers: Vec<ServerReport>,
     },
-    /// What the node must run, whole, in parts; only from the leading master.
+    /// What the node must run, whole or as changes, in parts; only from the leading master.
     Slice(Box<SlicePart>),
     /// A client's request passed on to the node that it concerns.
     Ask {
@@ -163,11 +163,16 @@ pub struct SlicePart {
     pub database: DatabaseId,
     /// The version of the database that the slice is of.
     pub version: Version,
+    /// `None`: the slice is whole. Else the version that its changes are to be applied to: it holds only servers that are
+    /// new or different since then, and only removals since then. A node whose slice is not exactly of that version, and
+    /// of the same epoch, changes nothing and asks for the whole by its `NodeStatus`.
+    #[serde(default)]
+    pub base: Option<Version>,
     /// True for the first part.
     pub first: bool,
     /// True for the last part; the node acts when it has this one.
     pub last: bool,
-    /// Servers to have.
+    /// Servers to have, or those that changed.
     pub servers: Vec<ServerSpec>,
     /// Servers that were removed, with the serial of the removal: the only reason to delete a server's directory.
     pub removals: Vec<(ServerId, Serial)>,

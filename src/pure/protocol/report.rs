@@ -147,6 +147,9 @@ pub struct NodeReport {
     /// The database that its slice is of; `None` before the first.
     #[serde(default)]
     pub database: Option<DatabaseId>,
+    /// Changes came that do not fit the slice that it runs: it waits for a whole one.
+    #[serde(default)]
+    pub unfit: bool,
     /// Load average of one minute, divided by its processors.
     pub load: Load,
     /// What `${node.host}` gives.

@@ -419,6 +419,7 @@ impl Registry {
             followers: BTreeMap::new(),
             pending: VecDeque::new(),
             acknowledged: None,
+            told_nodes: BTreeMap::new(),
             refusals: BTreeMap::new(),
         }));
         if !opened {

@@ -29,6 +29,9 @@ impl Registry {
             peer.node = None;
             peer.unreachable.clear();
         }
+        if let Some(reigning) = self.reigning() {
+            reigning.told_nodes.remove(&name);
+        }
         out.push(Effect::Send {
             to: name.clone(),
             message: Message::Peers(cards),
@@ -55,6 +58,7 @@ impl Registry {
         }
         if let Some(reigning) = self.reigning() {
             reigning.followers.remove(name);
+            reigning.told_nodes.remove(name);
             reigning.refusals.remove(name);
             self.acknowledge(moment, out);
         }
@@ -151,7 +155,8 @@ impl Registry {
         };
         let before = peer.node.take();
         let servers = before.as_ref().map(|sight| sight.servers.clone()).unwrap_or_default();
-        let news = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
+        let moved = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
+        let news = moved || report.unfit;
         peer.node = Some(Arc::new(NodeSight { report, servers }));
         if !foreign {
             self.heard_promise(from, obeys, moment, out);
