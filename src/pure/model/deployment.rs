@@ -48,6 +48,9 @@ pub struct Placed {
     pub changed: Serial,
 }
 
+/// Servers of a node in order of ids, and removals with their serials.
+pub type Slice = (Vec<Arc<ServerSpec>>, Vec<(ServerId, Serial)>);
+
 /// Index: what one application brought, so that it can be replaced without a search through everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -120,13 +123,39 @@ impl Deployment {
     }
 
     /// What a node must run, in order of ids, and what was removed from it.
-    pub fn slice(&self, node: &PeerName) -> (Vec<Arc<ServerSpec>>, Vec<(ServerId, Serial)>) {
+    pub fn slice(&self, node: &PeerName) -> Slice {
         let ids = self.by_node.get(node).into_iter().flatten();
         let servers = ids
             .filter_map(|id| self.servers.get(id))
             .map(|placed| placed.spec.clone());
         let removals = self.removals_of(node).map(|(id, serial)| (id.clone(), serial));
         (servers.collect(), removals.collect())
+    }
+
+    /// What changed for a node since an earlier state of the same log, the one after the entry `since`: servers that are
+    /// new or different, and removals. `None` when the removal of a server that went is not remembered any more: then only
+    /// the whole slice tells it.
+    pub fn changes(&self, node: &PeerName, before: &Self, since: Serial) -> Option<Slice> {
+        let none = BTreeSet::new();
+        let now = self.by_node.get(node).unwrap_or(&none);
+        let then = before.by_node.get(node).unwrap_or(&none);
+        // Equal serials mean the same entry, and so the same definition.
+        let same = |id: &ServerId, placed: &Placed| {
+            let old = before.servers.get(id).filter(|old| old.node == *node);
+            old.is_some_and(|old| old.changed == placed.changed)
+        };
+        let changed = now
+            .iter()
+            .filter_map(|id| Some((id, self.servers.get(id)?)))
+            .filter(|(id, placed)| !same(id, placed));
+        let changed = changed.map(|(_, placed)| placed.spec.clone()).collect();
+        let removals: Vec<(ServerId, Serial)> = self
+            .removals_of(node)
+            .filter(|(_, serial)| *serial > since)
+            .map(|(id, serial)| (id.clone(), serial))
+            .collect();
+        let told = |gone: &ServerId| removals.binary_search_by_key(&gone, |(id, _)| id).is_ok();
+        then.difference(now).all(told).then_some((changed, removals))
     }
 
     fn removals_of<'a>(&'a self, node: &'a PeerName) -> impl Iterator<Item = (&'a ServerId, Serial)> {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::pure::base::limits::EPOCH_JUMP_MAX;
-use crate::pure::base::{EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
+use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind};
@@ -52,6 +52,9 @@ fn spec(id: &str, activation: Activation) -> ServerSpec {
 fn always(ids: &[&str]) -> Vec<ServerSpec> {
     ids.iter().map(|id| spec(id, Activation::Always)).collect()
 }
+
+/// The database that the bench's registries hold.
+const HOME: DatabaseId = DatabaseId::from_bits(77);
 
 fn id(text: &str) -> ServerId {
     text.parse().unwrap()
@@ -202,7 +205,9 @@ impl Bench {
     fn slice(&mut self, from: &str, epoch: Epoch, serial: u64, servers: Vec<ServerSpec>, removals: &[(&str, u64)]) {
         let part = SlicePart {
             epoch,
+            database: HOME,
             version: version(epoch.number, serial),
+            base: None,
             first: true,
             last: true,
             servers,
@@ -315,7 +320,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                     "r1",
                     Message::Prepare {
                         epoch: asked,
-                        database: None,
+                        database: Some(HOME),
                     },
                 ),
                 _ => bench.hear(
@@ -323,6 +328,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                     Message::Ask {
                         id: 1,
                         epoch: asked,
+                        database: Some(HOME),
                         deadline_ms: 1000,
                         actor: "test".into(),
                         request: Request::Activate { server: id("x") },
@@ -374,6 +380,108 @@ fn refusals_name_both_sides_and_the_next_step() {
 }
 
 #[test]
+fn a_foreign_master_commands_no_node_whatever_its_epoch() {
+    let other = DatabaseId::from_bits(78);
+    // What the node has | what arrives | of which database | what is said | is it obeyed then?
+    let table: [(&str, &str, Option<DatabaseId>, &str, bool); 9] = [
+        ("a slice", "slice", Some(other), "ForeignStore", false),
+        ("a slice", "prepare", Some(other), "ForeignStore", false),
+        ("a slice", "prepare", None, "ForeignStore", false),
+        ("a slice", "ask", Some(other), "Precondition", false),
+        ("a slice", "ask", None, "Precondition", false),
+        ("a slice", "prepare", Some(HOME), "Promised", true),
+        ("nothing", "slice", Some(other), "other", true),
+        ("nothing", "prepare", Some(other), "Promised", true),
+        ("nothing", "prepare", None, "Promised", true),
+    ];
+    for (has, what, database, said, obeyed) in table {
+        for (number, restart) in [(3, false), (7, true), (8, false), (900, true)] {
+            let case = format!("has {has}, hears {what} of {database:?} in epoch {number}, restarted: {restart}");
+            let mut bench = Bench::new(Rules::default());
+            bench.link("r1");
+            if has == "a slice" {
+                bench.slice("r1", epoch(2, 1), 3, always(&["a"]), &[]);
+            }
+            if restart {
+                bench.crash();
+            }
+            bench.link("r2");
+            bench.said.clear();
+            let before = (bench.node.slice().clone(), bench.node.obeys());
+            let epoch = epoch(number, 2);
+            bench.hear(
+                "r2",
+                match what {
+                    "slice" => Message::Slice(Box::new(SlicePart {
+                        epoch,
+                        database: database.unwrap(),
+                        version: version(number, 9),
+                        base: None,
+                        first: true,
+                        last: true,
+                        servers: always(&["b"]),
+                        removals: vec![(id("a"), 9)],
+                    })),
+                    "prepare" => Message::Prepare { epoch, database },
+                    _ => Message::Ask {
+                        id: 1,
+                        epoch,
+                        database,
+                        deadline_ms: 1000,
+                        actor: "test".into(),
+                        request: Request::Command {
+                            server: id("a"),
+                            verb: Verb::Stop,
+                        },
+                    },
+                },
+            );
+            let texts = format!("{:?}", bench.said);
+            assert_eq!(bench.last_word(), said, "{case}");
+            assert_eq!(bench.node.obeys() == epoch, obeyed, "{case}");
+            assert_eq!(bench.identity.promise, bench.node.obeys(), "{case}: on disk");
+            if !obeyed {
+                assert_eq!((bench.node.slice().clone(), bench.node.obeys()), before, "{case}");
+                assert!(bench.processes.contains_key("a"), "{case}: what runs goes on");
+                let both = [
+                    HOME.to_string(),
+                    database.map_or("no database yet".into(), |id| id.to_string()),
+                ];
+                for part in [
+                    "FOREIGN_STORE",
+                    "node n1",
+                    "r2",
+                    "set its data folder aside",
+                    &both[0],
+                    &both[1],
+                ] {
+                    assert!(texts.contains(part), "{case}: {part:?} is missing in {texts}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slice_from_before_databases_were_remembered_belongs_to_the_first_that_speaks() {
+    #[derive(serde::Serialize)]
+    struct Old {
+        epoch: Epoch,
+        version: Option<Version>,
+        servers: BTreeMap<ServerId, Placed>,
+        removed: BTreeSet<ServerId>,
+    }
+    let old = crate::pure::wire::encode(&Old {
+        epoch: epoch(2, 1),
+        version: Some(version(2, 3)),
+        servers: BTreeMap::new(),
+        removed: BTreeSet::new(),
+    });
+    let slice: Slice = crate::pure::wire::decode(&old).unwrap();
+    assert_eq!((slice.version, slice.database), (Some(version(2, 3)), None));
+}
+
+#[test]
 fn only_a_later_removal_entry_deletes_a_server() {
     let mut bench = Bench::new(Rules::default());
     bench.link("r1");
@@ -421,7 +529,9 @@ fn slices_are_assembled_from_their_parts_and_late_ones_ignored() {
         let removals = Vec::new();
         Message::Slice(Box::new(SlicePart {
             epoch,
+            database: HOME,
             version,
+            base: None,
             first,
             last,
             servers,
@@ -445,6 +555,138 @@ fn slices_are_assembled_from_their_parts_and_late_ones_ignored() {
     );
     bench.slice("r1", epoch(4, 1), 2, always(&["a"]), &[]);
     assert_eq!(bench.node.applied(), Some(version(4, 2)), "a new reign may stand lower");
+}
+
+#[test]
+fn changes_that_do_not_fit_change_nothing_and_ask_for_the_whole() {
+    let strange = Version {
+        digest: Digest([9; 32]),
+        ..version(3, 4)
+    };
+    // The epoch of the changes | what they are based on | do they fit version 4 of epoch 3?
+    let table = [
+        (epoch(3, 1), version(3, 4), true),
+        (epoch(3, 1), version(3, 3), false),
+        (epoch(3, 1), version(3, 5), false),
+        (epoch(3, 1), strange, false),
+        (epoch(4, 1), version(3, 4), false),
+    ];
+    for (reign, base, fits) in table {
+        for lost in [false, true] {
+            let fits = fits && !lost;
+            let case = format!("changes of {base} in epoch {reign}, slice lost: {lost}");
+            let mut bench = Bench::new(Rules::default());
+            bench.link("r1");
+            bench.slice("r1", epoch(3, 1), 4, always(&["a", "b"]), &[]);
+            if lost {
+                bench.slice = Slice::default();
+                bench.crash();
+                bench.link("r1");
+            }
+            let before = bench.node.slice().clone();
+            bench.said.clear();
+            let changes = |removals: &[(&str, u64)]| {
+                Message::Slice(Box::new(SlicePart {
+                    epoch: reign,
+                    database: HOME,
+                    version: version(reign.number, 6),
+                    base: Some(base),
+                    first: true,
+                    last: true,
+                    servers: always(&["c"]),
+                    removals: removals.iter().map(|(name, serial)| (id(name), *serial)).collect(),
+                }))
+            };
+            for _ in 0..2 {
+                bench.hear("r1", changes(&[("a", 6)]));
+                let said = std::mem::take(&mut bench.said);
+                let status = said.into_iter().find_map(|(_, message)| match message {
+                    Message::NodeStatus(report) => Some((report.unfit, report.applied)),
+                    _ => None,
+                });
+                if fits {
+                    assert_eq!(status, Some((false, Some(version(3, 6)))), "{case}");
+                    break;
+                }
+                assert_eq!(status, Some((true, before.version)), "{case}: each time");
+                assert_eq!(*bench.node.slice(), before, "{case}");
+            }
+            bench.slice("r1", reign, 7, always(&["b"]), &[("a", 6)]);
+            assert!(!bench.node.status().unfit, "{case}: the whole one ends it");
+        }
+    }
+}
+
+/// The same history told whole and as changes ends in the same node, whatever was skipped or kept on the way.
+#[test]
+fn changes_do_what_the_whole_slice_does() {
+    for seed in 0..300_u64 {
+        let dice = Moment {
+            dice: u128::from(seed),
+            ..Moment::default()
+        };
+        let names = ["a", "b", "c", "d", "e"];
+        let (mut whole, mut changes) = (Bench::new(Rules::default()), Bench::new(Rules::default()));
+        let reign = epoch(1, 1);
+        // What the master deploys (a server's revision, and when it changed), and what it removed when.
+        let mut now: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        let mut removals: BTreeMap<&str, u64> = BTreeMap::new();
+        let specs = |servers: &mut dyn Iterator<Item = (&&str, &(u64, u64))>| -> Vec<ServerSpec> {
+            let spec = |(name, (revision, _)): (&&str, &(u64, u64))| ServerSpec {
+                run: vec!["true".into(), revision.to_string()],
+                ..spec(name, Activation::Always)
+            };
+            servers.map(spec).collect()
+        };
+        for bench in [&mut whole, &mut changes] {
+            bench.link("r1");
+            // Kept servers: an earlier slice listed them, and no entry removes them.
+            bench.slice("r1", epoch(0, 1), 1, always(&["d", "e"]), &[]);
+            bench.slice("r1", reign, 2, Vec::new(), &[]);
+        }
+        let mut told = 2;
+        for serial in 3..20_u64 {
+            let name = names[usize::try_from(dice.roll(serial * 4, 5)).unwrap()];
+            match dice.roll(serial * 4 + 1, 3) {
+                0 | 1 => {
+                    now.insert(name, (dice.roll(serial * 4 + 2, 2), serial));
+                    removals.remove(name);
+                }
+                _ if now.remove(name).is_some() => drop(removals.insert(name, serial)),
+                _ => (),
+            }
+            if dice.roll(serial * 4 + 3, 3) == 0 {
+                continue;
+            }
+            let all: Vec<(&str, u64)> = removals.iter().map(|(name, serial)| (*name, *serial)).collect();
+            whole.slice("r1", reign, serial, specs(&mut now.iter()), &all);
+            let new: Vec<(&str, u64)> = all.into_iter().filter(|(_, serial)| *serial > told).collect();
+            let part = SlicePart {
+                epoch: reign,
+                database: HOME,
+                version: version(1, serial),
+                base: Some(version(1, told)),
+                first: true,
+                last: true,
+                servers: specs(&mut now.iter().filter(|(_, (_, changed))| *changed > told)),
+                removals: new.iter().map(|(name, serial)| (id(name), *serial)).collect(),
+            };
+            changes.hear("r1", Message::Slice(Box::new(part)));
+            told = serial;
+            for name in names {
+                if dice.roll(serial * 64 + u64::from(name.as_bytes()[0]), 3) == 0 {
+                    whole.exit(name);
+                    changes.exit(name);
+                }
+            }
+            let case = format!("seed {seed}, entry {serial}");
+            assert_eq!(changes.node.slice(), whole.node.slice(), "{case}");
+            assert_eq!(changes.slice, whole.slice, "{case}: on disk");
+            assert_eq!(changes.deleted, whole.deleted, "{case}");
+            let runs = |bench: &Bench| bench.processes.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(runs(&changes), runs(&whole), "{case}");
+        }
+    }
 }
 
 #[test]
@@ -542,6 +784,7 @@ fn a_registry_hears_the_whole_state_then_changes_before_answers() {
         Message::Ask {
             id: 7,
             epoch,
+            database: Some(HOME),
             deadline_ms,
             actor,
             request,
@@ -593,7 +836,7 @@ fn random_life(seed: u64, rules: Rules) -> Vec<String> {
                 registry,
                 Message::Prepare {
                     epoch: asked,
-                    database: None,
+                    database: Some(HOME),
                 },
             ),
             3 => bench.exit(["a", "b", "c"][usize::try_from(roll(7, 3)).unwrap()]),

@@ -1,7 +1,7 @@
 //! A node's slice of the deployment: what is on its disk, and how one is put together from its parts.
 
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
-use crate::pure::base::{PeerName, ServerId};
+use crate::pure::base::{DatabaseId, PeerName, ServerId};
 use crate::pure::lineage::{Epoch, Serial, Version};
 use crate::pure::model::ServerSpec;
 use crate::pure::protocol::message::SlicePart;
@@ -17,6 +17,9 @@ const REMOVALS_MAX: usize = 4 * SERVERS_PER_NODE_MAX;
 pub struct Slice {
     /// The epoch of the master that sent it.
     pub epoch: Epoch,
+    /// The database that it is of; `None` before the first. Only masters of this one are obeyed.
+    #[serde(default)]
+    pub database: Option<DatabaseId>,
     /// The version of the database that it is of; `None` before the first.
     pub version: Option<Version>,
     /// Its servers.
@@ -28,6 +31,7 @@ impl Default for Slice {
     fn default() -> Self {
         Self {
             epoch: Epoch::NONE,
+            database: None,
             version: None,
             servers: BTreeMap::new(),
             removed: BTreeSet::new(),
@@ -46,12 +50,15 @@ pub struct Placed {
     pub kept: bool,
 }
 
-/// A slice whose parts are still coming in.
+/// A slice, or changes to it, whose parts are still coming in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assembly {
     pub(super) from: PeerName,
     pub(super) epoch: Epoch,
+    pub(super) database: DatabaseId,
     pub(super) version: Version,
+    /// What it holds are changes since then.
+    pub(super) base: Option<Version>,
     pub(super) servers: BTreeMap<ServerId, Arc<ServerSpec>>,
     pub(super) removals: BTreeMap<ServerId, Serial>,
 }
@@ -62,14 +69,17 @@ impl Assembly {
         Self {
             from: from.clone(),
             epoch: part.epoch,
+            database: part.database,
             version: part.version,
+            base: part.base,
             servers: BTreeMap::new(),
             removals: BTreeMap::new(),
         }
     }
     /// Does the part belong to it?
     pub(super) fn fits(&self, from: &PeerName, part: &SlicePart) -> bool {
-        self.from == *from && self.epoch == part.epoch && self.version == part.version
+        let same_place = self.epoch == part.epoch && self.database == part.database;
+        self.from == *from && same_place && (self.version, self.base) == (part.version, part.base)
     }
     /// Takes a part. False when the slice grows beyond what a node may hold; it is then to be dropped.
     pub(super) fn take(&mut self, part: SlicePart) -> bool {

@@ -6,7 +6,8 @@
 //! links, known       peers, linked or remembered         waiters: commands until their server is as wanted
 //! ```
 //!
-//! Invariants: nothing of a lower epoch is obeyed, and of one number only one id; a server's directory is deleted only
+//! Invariants: nothing of a lower epoch is obeyed, of one number only one id, and nothing of a database other than the
+//! slice's; a server's directory is deleted only
 //! because of a removal entry later than the slice that last listed it; every registry that is linked has been told the
 //! whole state once and each change since, in order.
 
@@ -15,7 +16,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::handle::command::Waiter;
 use super::slice::{Assembly, Slice};
-use crate::pure::base::{Address, Moment, PeerName, ServerId, Time};
+use crate::pure::base::{Address, DatabaseId, Moment, PeerName, ServerId, Time};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Record, Remembered};
 use crate::pure::protocol::report::{Load, NodeReport, ServerReport, ServerState};
@@ -37,6 +38,8 @@ pub struct Node {
     pub(super) links: BTreeMap<PeerName, Link>,
     pub(super) known: BTreeMap<PeerName, Known>,
     pub(super) assembly: Option<Assembly>,
+    /// Changes came that do not fit the slice: a whole one is needed.
+    pub(super) unfit: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) load: Load,
     pub(super) closing: bool,
@@ -105,6 +108,8 @@ pub(super) struct Said {
     pub(super) record: Option<Record>,
     pub(super) targets: Option<Vec<Target>>,
     pub(super) wake: Option<Time>,
+    /// The peer and its database that people were last told of as foreign.
+    pub(super) foreign: Option<(PeerName, Option<DatabaseId>)>,
 }
 
 impl Node {
@@ -131,6 +136,7 @@ impl Node {
             found: restored.running,
             links: BTreeMap::new(),
             assembly: None,
+            unfit: false,
             waiters: Vec::new(),
             load: Load::default(),
             closing: false,
@@ -200,6 +206,8 @@ impl Node {
         NodeReport {
             obeys: self.identity.promise,
             applied: self.slice.version,
+            database: self.slice.database,
+            unfit: self.unfit,
             load: self.load,
             host: self.config.host.clone(),
         }

@@ -38,7 +38,7 @@ pub enum Message {
     Prepare {
         /// The epoch to come.
         epoch: Epoch,
-        /// The candidate's database; a registry that holds another promises nothing. `None` when it founds one.
+        /// The candidate's database; whoever holds or runs another promises nothing. `None` when it founds one.
         database: Option<DatabaseId>,
     },
     /// The promise was stored; nothing lower will be obeyed.
@@ -127,7 +127,7 @@ pub enum Message {
         /// The servers.
         servers: Vec<ServerReport>,
     },
-    /// What the node must run, whole, in parts; only from the leading master.
+    /// What the node must run, whole or as changes, in parts; only from the leading master.
     Slice(Box<SlicePart>),
     /// A client's request passed on to the node that it concerns.
     Ask {
@@ -135,6 +135,9 @@ pub enum Message {
         id: u64,
         /// The highest epoch that the asker obeys: a node refuses a lower one than its own.
         epoch: Epoch,
+        /// The asker's database: a node that runs another carries nothing out.
+        #[serde(default)]
+        database: Option<DatabaseId>,
         /// How long the asker waits, in milliseconds.
         deadline_ms: u64,
         /// Who wants it.
@@ -156,13 +159,20 @@ pub enum Message {
 pub struct SlicePart {
     /// The epoch of the master that sends.
     pub epoch: Epoch,
+    /// The database that the slice is of: a node that runs a slice of another takes nothing.
+    pub database: DatabaseId,
     /// The version of the database that the slice is of.
     pub version: Version,
+    /// `None`: the slice is whole. Else the version that its changes are to be applied to: it holds only servers that are
+    /// new or different since then, and only removals since then. A node whose slice is not exactly of that version, and
+    /// of the same epoch, changes nothing and asks for the whole by its `NodeStatus`.
+    #[serde(default)]
+    pub base: Option<Version>,
     /// True for the first part.
     pub first: bool,
     /// True for the last part; the node acts when it has this one.
     pub last: bool,
-    /// Servers to have.
+    /// Servers to have, or those that changed.
     pub servers: Vec<ServerSpec>,
     /// Servers that were removed, with the serial of the removal: the only reason to delete a server's directory.
     pub removals: Vec<(ServerId, Serial)>,

@@ -1,7 +1,7 @@
 //! What is told to people and programs: the rows behind every table and every `--format json`. Field names are a promise
 //! to scripts (design, section 10): more may come, none of these goes.
 
-use crate::pure::base::WallTime;
+use crate::pure::base::{DatabaseId, WallTime};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::PeerKind;
 use crate::pure::model::Plan;
@@ -144,6 +144,12 @@ pub struct NodeReport {
     pub obeys: Epoch,
     /// The version of the slice that it runs; `None` before the first.
     pub applied: Option<Version>,
+    /// The database that its slice is of; `None` before the first.
+    #[serde(default)]
+    pub database: Option<DatabaseId>,
+    /// Changes came that do not fit the slice that it runs: it waits for a whole one.
+    #[serde(default)]
+    pub unfit: bool,
     /// Load average of one minute, divided by its processors.
     pub load: Load,
     /// What `${node.host}` gives.

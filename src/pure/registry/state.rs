@@ -139,6 +139,8 @@ pub(super) struct Reigning {
     /// What nodes may hear of: the deployment of the last acknowledged entry. `None` until the reign's own first entry is
     /// on enough disks, because what stands before it may never have been acknowledged.
     pub(super) acknowledged: Option<(Version, Arc<Deployment>)>,
+    /// What each node was last told over its present link, or said itself that it runs: changes start there.
+    pub(super) told_nodes: BTreeMap<PeerName, (Version, Arc<Deployment>)>,
     /// Replicas that refuse this master, with their reason.
     pub(super) refusals: BTreeMap<PeerName, (RefusalCode, String)>,
 }

@@ -1,7 +1,9 @@
-//! What peers and clients say, sorted: orders are judged by their epoch first, questions are answered for this node only.
+//! What peers and clients say, sorted: orders are judged by their epoch and database first, questions are answered for this node only.
 
 use super::command::Order;
+use super::obey::Sender;
 use crate::pure::base::{ApplicationName, Moment, PeerName, ServerId};
+use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::membership::PeerKind;
 use crate::pure::node::effect::{Asker, Effect};
 use crate::pure::node::state::Node;
@@ -24,19 +26,31 @@ impl Node {
         match message {
             Message::Status(status) => self.status_told(from, *status),
             Message::Survey => link.asked = true,
-            Message::Prepare { epoch, .. } => self.prepare(from, epoch),
+            Message::Prepare { epoch, database } => {
+                let peer = from;
+                self.prepare(Sender { peer, epoch, database }, moment);
+            }
             Message::Slice(part) => self.slice_part(from, *part, moment),
             Message::Ask {
                 id,
                 epoch,
+                database,
                 deadline_ms,
                 actor,
                 request,
             } => {
                 let asker = Asker::Peer(from.clone(), id);
-                if let Some(code) = self.objection(epoch) {
-                    let text = self.refusal_text(from, epoch, code);
-                    return self.fail(&asker, Failure::new(ErrorCode::StaleEpoch, text, "ask the master"));
+                let peer = from;
+                let sender = Sender { peer, epoch, database };
+                if let Some(code) = self.objection(sender) {
+                    let text = self.refusal_text(sender, code);
+                    let foreign = code == RefusalCode::ForeignStore;
+                    let code = if foreign {
+                        ErrorCode::Precondition
+                    } else {
+                        ErrorCode::StaleEpoch
+                    };
+                    return self.fail(&asker, Failure::new(code, text, "ask the master"));
                 }
                 self.promise(epoch);
                 self.serve(asker, &actor, Duration::from_millis(deadline_ms), request, moment);

@@ -34,7 +34,9 @@ impl Node {
             if removed {
                 machine.handle(Event::Close, moment);
             } else {
-                // The slice on disk does not know it (it was lost, or put back from a backup): any removal counts.
+                // The slice on disk does not know it (it was lost, or put back from a backup): any removal counts, so the
+                // slice is of no version any more and the master has to send it whole.
+                self.slice.version = None;
                 let placed = Placed {
                     spec: running.spec.clone(),
                     applied: 0,

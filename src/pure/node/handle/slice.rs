@@ -1,8 +1,10 @@
-//! Slices: parts in, servers put, changed, removed or kept.
+//! Slices, whole or as changes: parts in, servers put, changed, removed or kept.
 
+use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 use crate::pure::base::{Moment, PeerName, ServerId};
 use crate::pure::model::ServerSpec;
 use crate::pure::node::effect::Effect;
+use crate::pure::node::handle::obey::Sender;
 use crate::pure::node::slice::{Assembly, Placed};
 use crate::pure::node::state::{Node, Server, Standing};
 use crate::pure::protocol::message::SlicePart;
@@ -12,15 +14,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Node {
-    /// One part. Judged by its epoch, whoever sends it; nothing is changed before the last one.
+    /// One part. Judged by its epoch and database, whoever sends it; nothing is changed before the last one.
     pub(in crate::pure::node) fn slice_part(&mut self, from: &PeerName, part: SlicePart, moment: &Moment) {
         if self.closing {
             return;
         }
-        if let Some(code) = self.objection(part.epoch) {
+        let sender = Sender {
+            peer: from,
+            epoch: part.epoch,
+            database: Some(part.database),
+        };
+        if let Some(code) = self.objection(sender) {
             // Said once a slice, not once a part.
             if part.first {
-                self.refuse(from, part.epoch, code);
+                self.refuse(sender, code, moment);
             }
             return;
         }
@@ -32,46 +39,52 @@ impl Node {
             return;
         };
         let last = part.last;
-        if !assembly.take(part) {
+        let room = assembly.take(part);
+        if room && !last {
+            self.assembly = Some(assembly);
+        } else if room && !self.fits(&assembly) {
+            // The sender hears of it at once, and sends the whole.
+            self.unfit = true;
+            if let Some(link) = self.links.get_mut(from) {
+                link.asked = true;
+            }
+        } else if !(room && self.apply(assembly, moment)) {
             let reason = format!("the slice of {from} holds more servers than a node may have; it was not applied");
             self.happened("node", self.config.card.name.to_string(), "refused", reason, moment);
-        } else if last {
-            self.apply(assembly, moment);
-        } else {
-            self.assembly = Some(assembly);
         }
     }
 
-    fn apply(&mut self, assembly: Assembly, moment: &Moment) {
+    /// Changes fit only the very slice that they were made from; a whole one fits always.
+    fn fits(&self, assembly: &Assembly) -> bool {
+        let same_place = self.slice.epoch == assembly.epoch && self.slice.database == Some(assembly.database);
+        assembly.base.is_none() || (same_place && self.slice.version == assembly.base)
+    }
+
+    /// Carries out a slice or changes that fit. False, and nothing is done, when the node would have too many servers.
+    fn apply(&mut self, assembly: Assembly, moment: &Moment) -> bool {
         let late = self
             .slice
             .version
             .is_some_and(|applied| self.slice.epoch == assembly.epoch && assembly.version.serial < applied.serial);
         if late {
-            return;
+            return true;
         }
-        let serial = assembly.version.serial;
-        let listed = assembly.servers.iter().map(|(id, spec)| {
-            let placed = Placed {
-                spec: spec.clone(),
-                applied: serial,
-                kept: false,
-            };
-            (id.clone(), placed)
-        });
-        let mut servers: BTreeMap<ServerId, Placed> = listed.collect();
-        let mut removed = Vec::new();
-        for (id, placed) in std::mem::take(&mut self.slice.servers) {
-            let removal = assembly.removals.get(&id);
-            if assembly.servers.contains_key(&id) {
-                // Listed already, above.
-            } else if removal.is_some_and(|removal| *removal > placed.applied) {
-                removed.push(id);
-            } else {
-                servers.insert(id, Placed { kept: true, ..placed });
-            }
+        let (servers, removed) = self.merged(&assembly);
+        if servers.values().filter(|placed| !placed.kept).count() > SERVERS_PER_NODE_MAX {
+            return false;
         }
+        let reason = match assembly.base {
+            None => format!("{} servers", servers.len()),
+            Some(_) => format!(
+                "{} servers, {} changed, {} removed",
+                servers.len(),
+                assembly.servers.len(),
+                removed.len()
+            ),
+        };
+        self.unfit = false;
         self.slice.epoch = assembly.epoch;
+        self.slice.database = Some(assembly.database);
         self.slice.version = Some(assembly.version);
         self.slice.servers = servers;
         for (id, spec) in assembly.servers {
@@ -87,8 +100,41 @@ impl Node {
             .filter(|(_, server)| server.place == Standing::Removed);
         self.slice.removed = doomed.map(|(id, _)| id.clone()).collect();
         self.dirty.slice = true;
-        let reason = format!("{} servers", self.slice.servers.len());
         self.happened("node", self.config.card.name.to_string(), "applied", reason, moment);
+        true
+    }
+
+    /// The servers of the slice once the assembly is applied, and those that it removes.
+    fn merged(&self, assembly: &Assembly) -> (BTreeMap<ServerId, Placed>, Vec<ServerId>) {
+        let applied = assembly.version.serial;
+        let listed = assembly.servers.iter().map(|(id, spec)| {
+            let (spec, kept) = (spec.clone(), false);
+            (id.clone(), Placed { spec, applied, kept })
+        });
+        let mut servers: BTreeMap<ServerId, Placed> = listed.collect();
+        let mut removed = Vec::new();
+        for (id, placed) in &self.slice.servers {
+            let removal = assembly.removals.get(id);
+            if servers.contains_key(id) {
+                // Listed already, above.
+            } else if removal.is_some_and(|removal| *removal > placed.applied) {
+                removed.push(id.clone());
+            } else if assembly.base.is_some() && !placed.kept && removal.is_none() {
+                // Not among the changes: the slice of this version lists it as it is.
+                let placed = Placed {
+                    applied,
+                    ..placed.clone()
+                };
+                servers.insert(id.clone(), placed);
+            } else {
+                let placed = Placed {
+                    kept: true,
+                    ..placed.clone()
+                };
+                servers.insert(id.clone(), placed);
+            }
+        }
+        (servers, removed)
     }
 
     /// Puts a listed server: new, changed, or back before its removal was done.

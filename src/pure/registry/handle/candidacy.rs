@@ -161,6 +161,7 @@ impl Registry {
                 let name = peer.card.name.clone();
                 match (&peer.status, &peer.node) {
                     (Some(status), _) => Some(answer_of(name, status)),
+                    (None, Some(node)) if self.is_foreign(node.report.database) => None,
                     (None, Some(node)) => Some(Answer {
                         name,
                         promise: node.report.obeys,
@@ -444,6 +445,7 @@ impl Registry {
             pending: VecDeque::new(),
             acknowledged: None,
             unrecorded,
+            told_nodes: BTreeMap::new(),
             refusals: BTreeMap::new(),
         }));
         if !opened {

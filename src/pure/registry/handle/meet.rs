@@ -44,7 +44,7 @@ impl Registry {
     }
 
     /// Both hold a database, and not the same.
-    fn is_foreign(&self, theirs: Option<DatabaseId>) -> bool {
+    pub(super) fn is_foreign(&self, theirs: Option<DatabaseId>) -> bool {
         // An empty database that once joined a grid holds nothing that could be mixed up.
         let mine = self.database.id().filter(|_| self.database.end().serial > 0);
         matches!((theirs, mine), (Some(theirs), Some(mine)) if theirs != mine)

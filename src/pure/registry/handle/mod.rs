@@ -8,6 +8,7 @@ mod meet;
 mod pass;
 mod peers;
 mod settle;
+mod slices;
 mod update;
 
 use super::effect::Effect;

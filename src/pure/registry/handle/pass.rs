@@ -105,11 +105,13 @@ impl Registry {
         );
         let deadline_ms = u64::try_from(until.since(moment.now).as_millis()).unwrap_or(u64::MAX);
         let epoch = self.identity.promise;
+        let database = self.database.id();
         out.push(Effect::Send {
             to: node.clone(),
             message: Message::Ask {
                 id,
                 epoch,
+                database,
                 deadline_ms,
                 actor,
                 request,

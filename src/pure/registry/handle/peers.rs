@@ -29,6 +29,9 @@ impl Registry {
             peer.node = None;
             peer.unreachable.clear();
         }
+        if let Some(reigning) = self.reigning() {
+            reigning.told_nodes.remove(&name);
+        }
         out.push(Effect::Send {
             to: name.clone(),
             message: Message::Peers(cards),
@@ -56,6 +59,7 @@ impl Registry {
         if let Some(reigning) = self.reigning() {
             reigning.followers.remove(name);
             reigning.expected.remove(name);
+            reigning.told_nodes.remove(name);
             reigning.refusals.remove(name);
             self.acknowledge(moment, out);
         }
@@ -145,14 +149,19 @@ impl Registry {
 
     pub(super) fn heard_node(&mut self, from: &PeerName, report: NodeReport, moment: &Moment, out: &mut Vec<Effect>) {
         let obeys = report.obeys;
+        // What a node of another grid promised there says nothing about who reigns here.
+        let foreign = self.is_foreign(report.database);
         let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.card.kind == PeerKind::Node) else {
             return;
         };
         let before = peer.node.take();
         let servers = before.as_ref().map(|sight| sight.servers.clone()).unwrap_or_default();
-        let news = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
+        let moved = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
+        let news = moved || report.unfit;
         peer.node = Some(Arc::new(NodeSight { report, servers }));
-        self.heard_promise(from, obeys, moment, out);
+        if !foreign {
+            self.heard_promise(from, obeys, moment, out);
+        }
         self.survey_answered(from, moment, out);
         if news {
             self.tell_node(from, out);

@@ -2,12 +2,9 @@
 
 use super::super::effect::{Effect, Target};
 use super::super::state::{Registry, Seat};
-use crate::pure::base::limits::PART_BYTES_MAX;
-use crate::pure::base::{Moment, PeerName, Time};
-use crate::pure::membership::{PeerKind, Record, Remembered};
+use crate::pure::base::{Moment, Time};
+use crate::pure::membership::{Record, Remembered};
 use crate::pure::protocol::Message;
-use crate::pure::protocol::message::SlicePart;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a registry looks after itself when nothing happens.
@@ -163,72 +160,5 @@ impl Registry {
             self.wake = Some(next);
             out.push(Effect::Wake(next));
         }
-    }
-
-    /// Sends every linked node what it must run now.
-    pub(super) fn tell_all_nodes(&mut self, out: &mut Vec<Effect>) {
-        let nodes = self
-            .peers
-            .values()
-            .filter(|peer| peer.linked && peer.card.kind == PeerKind::Node);
-        let nodes: Vec<PeerName> = nodes.map(|peer| peer.card.name.clone()).collect();
-        for node in nodes {
-            self.send_slice(&node, out);
-        }
-    }
-
-    /// Sends one node what it must run, unless it obeys this reign and runs it already.
-    pub(super) fn tell_node(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
-        let sight = self.peers.get(node).and_then(|peer| peer.node.clone());
-        let Some(reigning) = self.reigning() else { return };
-        let current = sight.is_some_and(|sight| {
-            let acknowledged = reigning.acknowledged.as_ref().map(|(version, _)| *version);
-            sight.report.obeys == reigning.epoch && sight.report.applied == acknowledged
-        });
-        if !current {
-            self.send_slice(node, out);
-        }
-    }
-
-    fn send_slice(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
-        let Some(reigning) = self.reigning() else { return };
-        let Some((version, deployment)) = reigning.acknowledged.clone() else {
-            return;
-        };
-        let epoch = reigning.epoch;
-        let (specs, removals) = deployment.slice(node);
-        let mut parts: Vec<SlicePart> = Vec::new();
-        let mut bytes = PART_BYTES_MAX;
-        for spec in specs {
-            let size = crate::pure::wire::encode(spec.as_ref()).len();
-            if bytes + size > PART_BYTES_MAX {
-                parts.push(SlicePart {
-                    epoch,
-                    version,
-                    first: parts.is_empty(),
-                    last: false,
-                    servers: Vec::new(),
-                    removals: Vec::new(),
-                });
-                bytes = 0;
-            }
-            bytes += size;
-            if let Some(part) = parts.last_mut() {
-                part.servers.push(Arc::unwrap_or_clone(spec));
-            }
-        }
-        // Removals travel in a part of their own: 10,000 of them may be as large as a part.
-        parts.push(SlicePart {
-            epoch,
-            version,
-            first: parts.is_empty(),
-            last: true,
-            servers: Vec::new(),
-            removals,
-        });
-        out.extend(parts.into_iter().map(|part| Effect::Send {
-            to: node.clone(),
-            message: Message::Slice(Box::new(part)),
-        }));
     }
 }

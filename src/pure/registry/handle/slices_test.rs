@@ -1,0 +1,258 @@
+//! A leading master and linked nodes: what each is told, and that changes add up to the whole.
+
+use super::*;
+use crate::pure::base::{Address, InstanceId, Moment, RequestId, Time, WallTime};
+use crate::pure::lineage::Epoch;
+use crate::pure::lineage::rules::Rules;
+use crate::pure::membership::{Identity, PeerCard, Role};
+use crate::pure::model::fixture::application;
+use crate::pure::protocol::report::{Load, NodeReport};
+use crate::pure::protocol::{ReplyTo, Request};
+use crate::pure::registry::database::Database;
+use crate::pure::registry::event::Event;
+use crate::pure::registry::state::Config;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+fn card(name: &str, kind: PeerKind) -> PeerCard {
+    PeerCard {
+        name: name.parse().unwrap(),
+        kind,
+        instance: InstanceId::from_bits(1),
+        generation: 1,
+        address: "127.0.0.1:7401".parse::<Address>().unwrap(),
+        http: None,
+    }
+}
+
+/// A master without replicas that reigns.
+struct Bench {
+    registry: Registry,
+    /// Slices sent since they were last taken, by node.
+    told: BTreeMap<String, Vec<SlicePart>>,
+    dice: u128,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = Config {
+            card: card("r1", PeerKind::Registry),
+            grid: "test".parse().unwrap(),
+            role: Role::Master,
+            promote: false,
+            accept_loss: false,
+            force: false,
+            require_proof: false,
+            min_copies: 1,
+            copy_deadline: Duration::from_secs(2),
+            discovery_window: Duration::from_secs(3),
+            log_keep: 10_000,
+            locator: Vec::new(),
+            rules: Rules::default(),
+        };
+        let identity = Identity {
+            grid: config.grid.clone(),
+            name: config.card.name.clone(),
+            kind: PeerKind::Registry,
+            instance: InstanceId::from_bits(1),
+            generation: 1,
+            promise: Epoch::NONE,
+            drawn: None,
+            role: None,
+            file_role: None,
+        };
+        let mut bench = Self {
+            registry: Registry::new(config, identity, Database::default(), Vec::new()),
+            told: BTreeMap::new(),
+            dice: 1,
+        };
+        bench.event(Event::Started);
+        assert!(bench.registry.reign().is_some(), "a lonely master reigns at once");
+        bench
+    }
+    fn event(&mut self, event: Event) {
+        self.dice += 1;
+        let moment = Moment {
+            now: Time::from_micros(1_000_000),
+            wall: WallTime(0),
+            dice: self.dice,
+        };
+        for effect in self.registry.handle(event, &moment) {
+            if let Effect::Send {
+                to,
+                message: Message::Slice(part),
+            } = effect
+            {
+                self.told.entry(to.to_string()).or_default().push(*part);
+            }
+        }
+        self.registry.check();
+    }
+    fn apply(&mut self, text: &str) {
+        self.event(Event::Request {
+            to: ReplyTo(1),
+            actor: "test".into(),
+            deadline: Duration::from_secs(5),
+            request: Box::new(Request::Apply {
+                application: application(text),
+                if_revision: None,
+                request: RequestId::from_bits(self.dice << 64),
+            }),
+        });
+    }
+    fn link(&mut self, node: &str, applied: Option<Version>) {
+        let card = card(node, PeerKind::Node);
+        self.event(Event::Linked { card });
+        self.status(node, applied, false);
+    }
+    fn status(&mut self, node: &str, applied: Option<Version>, unfit: bool) {
+        let report = NodeReport {
+            obeys: self.registry.promise(),
+            applied,
+            database: self.registry.database().id(),
+            unfit,
+            load: Load::default(),
+            host: "127.0.0.1".into(),
+        };
+        self.event(Event::Message {
+            from: node.parse().unwrap(),
+            message: Box::new(Message::NodeStatus(Box::new(report))),
+        });
+    }
+    fn end(&self) -> Version {
+        self.registry.database().end()
+    }
+    /// What the node was told since it was last asked: whole or changes, how many servers and removals, in how many parts.
+    fn take(&mut self, node: &str) -> Vec<(&'static str, usize, usize)> {
+        let parts = self.told.remove(node).unwrap_or_default();
+        let mut slices: Vec<(&'static str, usize, usize)> = Vec::new();
+        for part in parts {
+            assert_eq!(part.version, self.end(), "only what stands now is told");
+            if part.first {
+                slices.push((if part.base.is_some() { "changes" } else { "whole" }, 0, 0));
+            }
+            let slice = slices.last_mut().unwrap();
+            slice.1 += part.servers.len();
+            slice.2 += part.removals.len();
+        }
+        slices
+    }
+}
+
+/// A thousand servers, ten applications on each of two nodes, so that one update is one entry of a sensible size.
+fn hundred(application: usize, node: &str, odd: Option<usize>, count: usize) -> String {
+    let server = |number: usize| {
+        let run = if odd == Some(number) { "[\"b\"]" } else { "[\"a\"]" };
+        format!("[[node.{node}.server]]\nid = \"a{application}-{number}\"\nrun = {run}\n")
+    };
+    let servers: String = (0..count).map(server).collect();
+    format!("application = \"a{application}\"\n{servers}")
+}
+
+#[test]
+fn an_update_of_one_server_of_a_thousand_sends_one_and_moves_the_others_on() {
+    let mut bench = Bench::new();
+    for number in 0..10 {
+        bench.apply(&hundred(number, "n1", None, 100));
+    }
+    bench.link("n1", None);
+    bench.link("n2", None);
+    assert_eq!(bench.take("n1"), [("whole", 1000, 0)]);
+    assert_eq!(bench.take("n2"), [("whole", 0, 0)]);
+    // Also before the node has said that it has the first one.
+    bench.apply(&hundred(3, "n1", Some(7), 100));
+    assert_eq!(
+        (bench.take("n1"), bench.take("n2")),
+        (vec![("changes", 1, 0)], vec![("changes", 0, 0)])
+    );
+    bench.status("n1", Some(bench.end()), false);
+    bench.apply(&hundred(3, "n1", Some(7), 99));
+    assert_eq!(
+        (bench.take("n1"), bench.take("n2")),
+        (vec![("changes", 0, 1)], vec![("changes", 0, 0)])
+    );
+    bench.apply(&hundred(3, "n2", None, 99));
+    assert_eq!(
+        (bench.take("n1"), bench.take("n2")),
+        (vec![("changes", 0, 99)], vec![("changes", 99, 0)])
+    );
+}
+
+#[test]
+fn what_is_in_doubt_is_sent_whole_and_what_is_on_its_way_is_not_sent_twice() {
+    let mut bench = Bench::new();
+    bench.apply(&hundred(1, "n1", None, 3));
+    bench.link("n1", None);
+    assert_eq!(bench.take("n1"), [("whole", 3, 0)]);
+    let first = bench.end();
+    bench.apply(&hundred(1, "n1", Some(1), 3));
+    assert_eq!(bench.take("n1"), [("changes", 1, 0)]);
+    // It has the first version and will have the next: nothing is sent twice.
+    bench.status("n1", Some(first), false);
+    assert_eq!(bench.take("n1"), []);
+    // It cannot use the changes.
+    bench.status("n1", Some(first), true);
+    assert_eq!(bench.take("n1"), [("whole", 3, 0)]);
+    // It runs what nobody told it: a slice of another log, of a version that is not ours.
+    let mut strange = bench.end();
+    strange.digest.0[0] ^= 1;
+    bench.status("n1", Some(strange), false);
+    assert_eq!(bench.take("n1"), [("whole", 3, 0)]);
+    // A new link begins anew, but for a node that runs the slice already.
+    bench.link("n1", Some(first));
+    assert_eq!(bench.take("n1"), [("whole", 3, 0)]);
+    bench.link("n1", Some(bench.end()));
+    assert_eq!(bench.take("n1"), []);
+    bench.apply(&hundred(1, "n1", None, 3));
+    assert_eq!(
+        bench.take("n1"),
+        [("changes", 1, 0)],
+        "from the version that the node said it runs"
+    );
+}
+
+#[test]
+fn no_part_outgrows_a_frame() {
+    let empty = SlicePart {
+        epoch: Epoch::NONE,
+        database: crate::pure::base::DatabaseId::from_bits(1),
+        version: Version::default(),
+        base: None,
+        first: false,
+        last: false,
+        servers: Vec::new(),
+        removals: Vec::new(),
+    };
+    let mut parcel = Parcel::new(empty);
+    // As many removals as are remembered, with the longest names.
+    for number in 0..10_000 {
+        let id: ServerId = format!("{number:0>255}").parse().unwrap();
+        parcel
+            .part_for(id.as_str().len() + REMOVAL_BYTES)
+            .removals
+            .push((id, u64::MAX));
+    }
+    let parts = parcel.finish();
+    let marks: Vec<_> = parts.iter().map(|part| (part.first, part.last)).collect();
+    assert_eq!(
+        (marks.first(), marks.last()),
+        (Some(&(true, false)), Some(&(false, true)))
+    );
+    assert_eq!(parts.iter().map(|part| part.removals.len()).sum::<usize>(), 10_000);
+    for part in parts {
+        assert!(encode(&part).len() < PART_BYTES_MAX + 1024);
+    }
+}
+
+#[test]
+fn a_removal_that_is_not_remembered_any_more_takes_the_whole_slice() {
+    use crate::pure::model::fixture::{deployed, put};
+    let node = "n1".parse().unwrap();
+    let before = deployed(&[&hundred(1, "n1", None, 2)]);
+    let mut now = before.clone();
+    put(&mut now, &hundred(1, "n1", None, 1), 2);
+    let removal = ("a1-1".parse().unwrap(), 2);
+    assert_eq!(now.changes(&node, &before, 1), Some((Vec::new(), vec![removal])));
+    now.removals.clear();
+    assert_eq!(now.changes(&node, &before, 1), None);
+}
