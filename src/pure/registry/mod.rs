@@ -1,13 +1,16 @@
 //! The registry's state machine: events and time in, effects out.
 
+mod asks;
 pub mod database;
 pub mod effect;
 pub mod event;
 mod handle;
 pub mod payload;
+pub mod peer;
 pub mod query;
 pub mod requests;
 mod seal;
+mod seat;
 pub mod state;
 pub mod view;
 

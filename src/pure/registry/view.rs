@@ -1,6 +1,8 @@
 //! What readers see: one immutable picture of the registry, made after a batch of events is durable and swapped in whole.
 
-use super::state::{NodeSight, Peer, Registry, Seat};
+use super::peer::{NodeSight, Peer};
+use super::seat::Seat;
+use super::state::Registry;
 use crate::pure::base::{Address, PeerName, ServerId};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::{Epoch, Lineage, Version};

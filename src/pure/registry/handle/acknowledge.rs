@@ -6,7 +6,8 @@
 
 use super::super::effect::Effect;
 use super::super::payload::Payload;
-use super::super::state::{Registry, Seat};
+use super::super::seat::Seat;
+use super::super::state::Registry;
 use crate::pure::base::{Moment, RequestId};
 use crate::pure::lineage::Serial;
 use crate::pure::lineage::rules::Rule;

@@ -1,7 +1,8 @@
 //! The master's side of replication: who is attached, and what each has and is sent.
 
 use super::super::effect::Effect;
-use super::super::state::{Follower, Outgoing, Pending, Registry};
+use super::super::seat::{Follower, Outgoing, Pending};
+use super::super::state::Registry;
 use crate::pure::base::limits::{FOLLOW_WINDOW, PART_BYTES_MAX};
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::RefusalCode;

@@ -2,7 +2,8 @@
 
 use super::super::database::{Database, DatabaseError};
 use super::super::effect::{Batch, Effect};
-use super::super::state::{Incoming, Registry, Seat, Trouble};
+use super::super::seat::{Incoming, Seat, Trouble};
+use super::super::state::Registry;
 use crate::pure::base::limits::SNAPSHOT_BYTES_MAX;
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::{Authority, RefusalCode, authority};
@@ -250,7 +251,7 @@ impl Registry {
             return;
         };
         let master = self.peers.get(&following.master);
-        let known = master.and_then(super::super::state::Peer::version);
+        let known = master.and_then(super::super::peer::Peer::version);
         if known.is_none_or(|version| version.serial <= end) {
             following.behind = None;
             return;

@@ -1,7 +1,8 @@
 //! Two registries meet: claims are judged, promises heard, refusals said and taken.
 
 use super::super::effect::Effect;
-use super::super::state::{Following, Registry, Seat, Trouble};
+use super::super::seat::{Following, Seat, Trouble};
+use super::super::state::Registry;
 use crate::pure::base::{DatabaseId, Moment, PeerName};
 use crate::pure::lineage::claim::{Authority, Data, RefusalCode, authority, judge};
 use crate::pure::lineage::compare::{Relation, compare};
@@ -51,7 +52,7 @@ impl Registry {
     }
 
     /// A peer's claim to reign: stop for a higher one, contest an equal one, tell a lower one.
-    fn heard_claim(&mut self, from: &PeerName, claim: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn heard_claim(&mut self, from: &PeerName, claim: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         match authority(self.identity.promise, claim, self.config.rules) {
             Authority::Lower => self.refuse(from, claim, RefusalCode::StaleMaster, out),
             Authority::Jump => self.refuse(from, claim, RefusalCode::EpochJump, out),
@@ -84,7 +85,7 @@ impl Registry {
         }
     }
 
-    fn contest(&mut self, with: &PeerName, mine: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn contest(&mut self, with: &PeerName, mine: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         let reason = format!(
             "epoch {} is claimed twice, here and by or before {with}; neither writes. Choose one: restart it with --promote",
             mine.number
@@ -128,12 +129,12 @@ impl Registry {
     }
 
     /// A follower leaves a master that says it reigns no longer, and one below a higher claim.
-    fn leave_master(&mut self) {
+    pub(super) fn leave_master(&mut self) {
         let Seat::Following(following) = &self.seat else { return };
         let told =
-            |peer: &super::super::state::Peer| peer.status.as_ref().filter(|_| peer.linked).map(|status| status.claim);
+            |peer: &super::super::peer::Peer| peer.status.as_ref().filter(|_| peer.linked).map(|status| status.claim);
         let over = self.peers.get(&following.master).and_then(told) != Some(Some(following.epoch));
-        let own = |peer: &&super::super::state::Peer| {
+        let own = |peer: &&super::super::peer::Peer| {
             let summary = peer.status.as_ref().map(|status| &status.summary);
             !self.is_foreign(summary.and_then(|summary| summary.database))
         };
@@ -147,7 +148,14 @@ impl Registry {
         }
     }
 
-    fn meet(&mut self, master: &PeerName, claim: Epoch, summary: &Summary, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn meet(
+        &mut self,
+        master: &PeerName,
+        claim: Epoch,
+        summary: &Summary,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         let relation = self.relation(summary);
         let verdict = judge(self.identity.promise, claim, relation, self.config.rules);
         if verdict.obey {
@@ -175,7 +183,7 @@ impl Registry {
 
     /// Nobody leads whom this registry could follow. One that leads another database is named: whatever its number, the
     /// operator has the wrong address or the wrong data folder.
-    fn no_master(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn no_master(&mut self, out: &mut Vec<Effect>) {
         let passing = [Standing::Refusing, Standing::Detached];
         if (self.trouble.as_ref()).is_some_and(|trouble| !passing.contains(&trouble.standing)) {
             return;
@@ -195,7 +203,7 @@ impl Registry {
         }
     }
 
-    fn follow(&mut self, master: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn follow(&mut self, master: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         let theirs = self.peers.get(master).and_then(|peer| peer.summary.as_ref()?.database);
         if let Some(id) = theirs.filter(|id| self.database.end().serial == 0 && self.database.id() != Some(*id)) {
             out.push(Effect::Commit(self.database.belong_to(id)));
@@ -209,140 +217,6 @@ impl Registry {
             incoming: None,
         });
         self.ask_for_feed(moment, out);
-    }
-
-    /// Obeys the master's epoch, takes none of its data, and says so on both sides.
-    fn refuse_data(
-        &mut self,
-        master: &PeerName,
-        claim: Epoch,
-        code: RefusalCode,
-        relation: Relation,
-        out: &mut Vec<Effect>,
-    ) {
-        let reigned = self
-            .database
-            .lineage()
-            .last()
-            .is_some_and(|reign| reign.by == *self.name());
-        let standing = match code {
-            RefusalCode::ForeignStore => Standing::Detached,
-            _ if reigned => Standing::Superseded,
-            _ => Standing::Refusing,
-        };
-        let trouble = Trouble {
-            standing,
-            reason: self.refusal_text(master, claim, code, relation),
-        };
-        if self.trouble.as_ref() != Some(&trouble) {
-            self.trouble = Some(trouble);
-            // A master of another database was told when it told its claim.
-            if code != RefusalCode::ForeignStore {
-                self.refuse(master, claim, code, out);
-            }
-        }
-    }
-
-    /// Says no to a claimant.
-    pub(super) fn refuse(&self, to: &PeerName, epoch: Epoch, code: RefusalCode, out: &mut Vec<Effect>) {
-        let relation = self
-            .peers
-            .get(to)
-            .and_then(|peer| peer.summary.as_ref())
-            .map_or(Relation::Same, |theirs| self.relation(theirs));
-        let text = self.refusal_text(to, epoch, code, relation);
-        let promise = self.identity.promise;
-        out.push(Effect::Send {
-            to: to.clone(),
-            message: Message::Refusal {
-                epoch,
-                code,
-                promise,
-                text,
-            },
-        });
-    }
-
-    /// Both sides, the serials, and the next step.
-    fn refusal_text(&self, other: &PeerName, epoch: Epoch, code: RefusalCode, relation: Relation) -> String {
-        let me = self.name();
-        let mine = self.database.end();
-        let theirs = self
-            .peers
-            .get(other)
-            .and_then(|peer| peer.summary.as_ref())
-            .map(|summary| summary.end)
-            .unwrap_or_default();
-        let (fork, surplus) = match relation {
-            Relation::Older(ours) | Relation::Diverged { ours, .. } => (ours.fork, ours.updates),
-            _ => (0, 0),
-        };
-        let choose = format!(
-            "To keep what {me} holds, restart {me} with role = \"master\"; to keep what {other} holds, set the data folder of {me} aside and start it empty"
-        );
-        match code {
-            RefusalCode::StaleMaster => format!(
-                "{code}: {other} claims epoch {}, {me} obeys epoch {}; {other} writes no more and can be started as replica",
-                epoch.number, self.identity.promise.number
-            ),
-            RefusalCode::ReplicaAhead => format!(
-                "{code}: {me} at {mine} holds {surplus} updates after entry {fork} that master {other} at {theirs} lacks; nothing was overwritten. {choose}"
-            ),
-            RefusalCode::Diverged => format!(
-                "{code} at entry {fork}: {me} is at {mine}, master {other} at {theirs}, each holds updates that the other lacks; nothing was overwritten. {choose}"
-            ),
-            RefusalCode::Contested => format!(
-                "{code}: epoch {} is claimed by {other}, {me} obeys another epoch of that number; restart the one that is to lead with --promote",
-                epoch.number
-            ),
-            RefusalCode::ForeignStore => format!(
-                "{code}: {other} holds database {}, {me} holds {}; wrong address or wrong data folder",
-                self.peers
-                    .get(other)
-                    .and_then(|peer| peer.summary.as_ref()?.database)
-                    .map_or_else(|| "none".to_owned(), DatabaseId::short),
-                self.database.id().map_or_else(|| "none".to_owned(), DatabaseId::short)
-            ),
-            RefusalCode::Corrupt => format!(
-                "{code}: {me} at {mine} and {other} at {theirs} have other bytes in the same place; stop both, check their disks, start the intact one with role = \"master\""
-            ),
-            RefusalCode::EpochJump => format!(
-                "{code}: {other} claims epoch {}, {me} knows of {}; numbers do not grow that fast",
-                epoch.number, self.identity.promise.number
-            ),
-        }
-    }
-
-    /// A peer refused our claim or feed.
-    #[expect(clippy::too_many_arguments, reason = "the fields of one message")]
-    pub(super) fn refused(
-        &mut self,
-        from: &PeerName,
-        epoch: Epoch,
-        code: RefusalCode,
-        promise: Epoch,
-        text: String,
-        moment: &Moment,
-        out: &mut Vec<Effect>,
-    ) {
-        let summary = self.peers.get(from).and_then(|peer| peer.summary.as_ref());
-        let foreign = self.is_foreign(summary.and_then(|summary| summary.database));
-        if self.reign() != Some(epoch) || (foreign && code != RefusalCode::ForeignStore) {
-            return;
-        }
-        match code {
-            RefusalCode::StaleMaster | RefusalCode::Contested => self.heard_promise(from, promise, moment, out),
-            RefusalCode::Corrupt => self.step_down(Standing::Outdated, text.clone(), moment, out),
-            RefusalCode::ReplicaAhead | RefusalCode::Diverged | RefusalCode::ForeignStore | RefusalCode::EpochJump => {}
-        }
-        if self.reigning().is_some_and(|reigning| reigning.expected.remove(from)) {
-            self.acknowledge(moment, out);
-        }
-        if let Some(reigning) = self.reigning()
-            && reigning.refusals.insert(from.clone(), (code, text.clone())).is_none()
-        {
-            self.happened(moment, code.as_str(), text, out);
-        }
     }
 
     /// A candidate wants our promise.
@@ -376,7 +250,7 @@ impl Registry {
     }
 
     /// Whatever this registry did under a lower epoch ends.
-    fn give_way(&mut self, to: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+    pub(super) fn give_way(&mut self, to: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         match &self.seat {
             Seat::Leading(_) if !self.config.rules.hold(Rule::DeposedStops) => {}
             Seat::Leading(_) => {

@@ -7,8 +7,10 @@ mod follow;
 mod meet;
 mod pass;
 mod peers;
+mod refuse;
 mod settle;
 mod slices;
+mod survey;
 mod update;
 
 use super::effect::Effect;

@@ -1,8 +1,9 @@
 //! What a client asks that a registry cannot answer from its own view: commands and output, passed on to the node that
 //! they concern, and resolves that start a server first.
 
+use super::super::asks::{Parked, Passed, Purpose};
 use super::super::effect::{Effect, ReplyTo};
-use super::super::state::{Parked, Passed, Purpose, Registry};
+use super::super::state::Registry;
 use crate::pure::base::limits::PENDING_RESOLVES_MAX;
 use crate::pure::base::{Moment, PeerName, ServerId, Time};
 use crate::pure::lineage::Version;

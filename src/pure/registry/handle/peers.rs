@@ -1,7 +1,9 @@
 //! Who is there: links, gossip, and what peers tell of each other.
 
 use super::super::effect::Effect;
-use super::super::state::{NodeSight, Peer, Registry, Seat};
+use super::super::peer::{NodeSight, Peer};
+use super::super::seat::Seat;
+use super::super::state::Registry;
 use crate::pure::base::limits::{PEERS_MAX, SERVERS_PER_NODE_MAX};
 use crate::pure::base::{Address, Moment, PeerName};
 use crate::pure::membership::{Change, PeerCard, PeerKind};

@@ -1,7 +1,8 @@
 //! After each event: time that ran out, the claim to follow, and news for peers, gossip and people.
 
 use super::super::effect::{Effect, Target};
-use super::super::state::{Registry, Seat};
+use super::super::seat::Seat;
+use super::super::state::Registry;
 use crate::pure::base::{Moment, Time};
 use crate::pure::membership::{Record, Remembered};
 use crate::pure::protocol::Message;

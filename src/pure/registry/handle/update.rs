@@ -2,7 +2,8 @@
 
 use super::super::effect::Effect;
 use super::super::payload::{ApplicationPayload, Payload};
-use super::super::state::{Pending, Registry, Seat};
+use super::super::seat::{Pending, Seat};
+use super::super::state::Registry;
 use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
 use crate::pure::base::{ApplicationName, Moment, RequestId};
