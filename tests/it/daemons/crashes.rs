@@ -242,7 +242,7 @@ async fn promotions_under_fire_lose_nothing_that_was_on_two_disks() {
 /// The operator's promotion: stop it, make it master in its file, start it. How it decided.
 async fn promoted(grid: &mut Grid, name: &str) -> RegistryReport {
     grid.stop(name).await;
-    grid.edit(name, |daemon| daemon.role = "master".to_owned());
+    grid.edit(name, |daemon| "master".clone_into(&mut daemon.role));
     grid.start(name);
     grid.registry(name, "has decided", |report| {
         ["leading", "outdated"].contains(&report.standing.as_str())
