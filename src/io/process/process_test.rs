@@ -227,7 +227,7 @@ async fn failed_starts_say_why() {
         (
             "${a}",
             None,
-            "\"${a}\" names ${a}, which this node does not know".to_owned(),
+            "\"${a}\": variable `a` has no value here".to_owned(),
         ),
     ] {
         let mut spec = spec(&[program]);
