@@ -66,6 +66,8 @@ pub struct Registry {
     pub(super) identity: Identity,
     pub(super) database: Database,
     pub(super) peers: BTreeMap<PeerName, Peer>,
+    /// Meetings so far, see `Remembered::seen`.
+    pub(super) meetings: u64,
     pub(super) role: Role,
     pub(super) seat: Seat,
     /// Why the seat is not what the role asks for; empty when it is.
@@ -225,6 +227,8 @@ pub struct Peer {
     pub(super) node: Option<Arc<NodeSight>>,
     /// Why it cannot be reached.
     pub(super) unreachable: String,
+    /// As in `Remembered`.
+    pub(super) seen: u64,
 }
 
 impl Peer {
@@ -239,6 +243,7 @@ impl Peer {
             fed: None,
             node: None,
             unreachable: String::new(),
+            seen: 0,
         }
     }
     /// The newest end that was heard of it.
@@ -329,12 +334,14 @@ impl Registry {
             identity.promise = last.epoch;
         }
         let me = config.card.name.clone();
+        let meetings = remembered.iter().map(|known| known.seen).max().unwrap_or(0);
         let known = remembered
             .into_iter()
             .filter(|known| known.card.name != me)
             .map(|known| {
                 let mut peer = Peer::new(known.card);
                 peer.summary = known.summary;
+                peer.seen = known.seen;
                 // Only what is beyond the summary is news; the record itself is not remembered.
                 peer.record = known.version.map(|version| record_of(&peer.card, version));
                 (peer.card.name.clone(), peer)
@@ -346,6 +353,7 @@ impl Registry {
             identity,
             database,
             peers,
+            meetings,
             role,
             seat: Seat::Idle,
             trouble: None,
