@@ -190,6 +190,7 @@ impl Shell {
     async fn run(mut self) -> Result<(), Failure> {
         let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
         let mut upkeep = tokio::time::interval(LOAD_EVERY);
+        let mut stopping = false;
         self.turn(Event::Started).await?;
         super::signals::notify_ready();
         while !self.finished {
@@ -198,6 +199,12 @@ impl Shell {
                 .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let event = tokio::select! {
                 () = stop.wait() => {
+                    if stopping {
+                        // Whoever asks twice does not want to wait; servers that still run are adopted by the next life.
+                        tracing::warn!("stopping at once, servers run on");
+                        return Ok(());
+                    }
+                    stopping = true;
                     tracing::info!("stopping");
                     super::signals::notify_stopping();
                     Event::Shutdown
@@ -225,7 +232,10 @@ impl Shell {
             }
         }
         drop(self.gossip);
-        self.network.stop().await;
+        tokio::select! {
+            () = self.network.stop() => {}
+            () = stop.wait() => tracing::warn!("stopping at once"),
+        }
         Ok(())
     }
 

@@ -224,11 +224,7 @@ async fn failed_starts_say_why() {
             Some("/no/such"),
             "the working directory /no/such does not exist".to_owned(),
         ),
-        (
-            "${a}",
-            None,
-            "\"${a}\" names ${a}, which this node does not know".to_owned(),
-        ),
+        ("${a}", None, "\"${a}\": variable `a` has no value here".to_owned()),
     ] {
         let mut spec = spec(&[program]);
         spec.directory = directory.map(str::to_owned);

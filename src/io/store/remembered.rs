@@ -69,6 +69,7 @@ mod tests {
             },
             summary: None,
             version: None,
+            seen: 0,
         }
     }
 

@@ -84,4 +84,8 @@ pub struct Remembered {
     pub summary: Option<Summary>,
     /// A registry's end, as gossip last told.
     pub version: Option<Version>,
+    /// Counts meetings of whoever remembers: the higher, the later this peer was last linked or alive. A full list forgets
+    /// the lowest first. A count and not a time: a clock that was stepped must not decide who is forgotten.
+    #[serde(default)]
+    pub seen: u64,
 }

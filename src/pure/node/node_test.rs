@@ -2,11 +2,11 @@
 //! processes, as `kill -9` does.
 
 use super::*;
-use crate::pure::base::limits::EPOCH_JUMP_MAX;
+use crate::pure::base::limits::{EPOCH_JUMP_MAX, PEERS_MAX};
 use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, RunId, ServerId, Time, WallTime};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
-use crate::pure::membership::{Identity, PeerCard, PeerKind};
+use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
 use crate::pure::model::{Activation, Ready, ServerSpec};
 use crate::pure::protocol::message::{RefusalCode, SlicePart};
 use crate::pure::protocol::request::Verb;
@@ -69,6 +69,7 @@ struct Bench {
     marks: BTreeMap<ServerId, supervisor::Marks>,
     processes: BTreeMap<ServerId, Running>,
     deleted: BTreeSet<ServerId>,
+    remembered: Vec<Remembered>,
     /// Everything said to registries and clients since it was last taken.
     said: Vec<(String, Message)>,
     replies: Vec<Response>,
@@ -99,6 +100,7 @@ impl Bench {
             marks: BTreeMap::new(),
             processes: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            remembered: Vec::new(),
             said: Vec::new(),
             replies: Vec::new(),
             faults: Vec::new(),
@@ -117,7 +119,7 @@ impl Bench {
                 identity: self.identity.clone(),
                 slice: self.slice.clone(),
                 marks: self.marks.clone(),
-                remembered: Vec::new(),
+                remembered: self.remembered.clone(),
                 running: self.processes.clone(),
             },
         );
@@ -149,6 +151,7 @@ impl Bench {
     fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Identity(identity) => self.identity = *identity,
+            Effect::Remember(peers) => self.remembered = peers,
             Effect::Slice(slice) => self.slice = *slice,
             Effect::Marks(marks) => self.marks = marks,
             Effect::Send { to, message } => {
@@ -747,7 +750,7 @@ fn commands_are_answered_when_their_server_is_as_wanted() {
         panic!("a node answers for itself only");
     };
     assert_eq!(failure.code, ErrorCode::NotMaster);
-    assert_eq!(failure.hint, "ask a registry with `--peer`: 127.0.0.1:7402");
+    assert_eq!(failure.hint, "ask a registry with `--peer`: 127.0.0.1:7401 (r1)");
 }
 
 #[test]
@@ -803,6 +806,57 @@ fn a_registry_hears_the_whole_state_then_changes_before_answers() {
         .iter()
         .position(|message| matches!(message, Message::Answer { id: 7, .. }));
     assert!(active.is_some() && active < answer, "{to_r2:?}");
+}
+
+#[test]
+fn a_full_list_of_peers_takes_newcomers_for_those_not_met_for_longest() {
+    let mut bench = Bench::new(Rules::default());
+    // Two come and go, and a third stays; the rest of the list is hearsay.
+    for name in ["old", "late", "there"] {
+        bench.link(name);
+    }
+    for name in ["old", "late"] {
+        let peer = name.parse().unwrap();
+        let reason = String::new();
+        bench.event(Event::Unlinked { peer, reason });
+    }
+    let cards = |range: std::ops::Range<usize>| -> Vec<PeerCard> {
+        range
+            .map(|number| card(&format!("p{number}"), PeerKind::Registry))
+            .collect()
+    };
+    bench.hear("there", Message::Peers(cards(0..PEERS_MAX - 3)));
+    assert_eq!(bench.remembered.len(), PEERS_MAX);
+    bench.crash();
+    // Who is only spoken of finds no place; who is there does, also when nobody else ever was.
+    let names = |bench: &Bench| -> BTreeSet<String> {
+        let names = bench.remembered.iter().map(|known| known.card.name.to_string());
+        names.collect()
+    };
+    let before = names(&bench);
+    bench.link("there");
+    bench.hear("there", Message::Peers(cards(PEERS_MAX..PEERS_MAX + 9)));
+    assert_eq!(names(&bench), before);
+    for number in 0..PEERS_MAX - 3 {
+        bench.link(&format!("new{number}"));
+    }
+    let now = names(&bench);
+    assert_eq!(now.len(), PEERS_MAX);
+    assert!(!now.iter().any(|name| name.starts_with('p')), "hearsay goes first");
+    assert!(["old", "late", "there"].iter().all(|name| now.contains(*name)));
+    bench.link("one-more");
+    let now = names(&bench);
+    assert_eq!(
+        (now.contains("old"), now.contains("late"), now.contains("one-more")),
+        (false, true, true)
+    );
+    bench.link("and-one");
+    bench.link("too-many");
+    let now = names(&bench);
+    assert_eq!(
+        (now.len(), now.contains("late"), now.contains("there")),
+        (PEERS_MAX, false, true)
+    );
 }
 
 /// Random masters, candidates, exits and crashes; returns what broke.

@@ -37,6 +37,8 @@ pub struct Node {
     pub(super) found: BTreeMap<ServerId, Running>,
     pub(super) links: BTreeMap<PeerName, Link>,
     pub(super) known: BTreeMap<PeerName, Known>,
+    /// Meetings so far, see `Remembered::seen`.
+    pub(super) meetings: u64,
     pub(super) assembly: Option<Assembly>,
     /// Changes came that do not fit the slice: a whole one is needed.
     pub(super) unfit: bool,
@@ -123,6 +125,7 @@ impl Node {
             (id.clone(), Server::new(machine, place))
         };
         let servers = restored.slice.servers.iter().map(server).collect();
+        let meetings = restored.remembered.iter().map(|known| known.seen).max().unwrap_or(0);
         let known = restored.remembered.into_iter().map(|remembered| {
             let name = remembered.card.name.clone();
             (name, Known::new(remembered))
@@ -134,6 +137,7 @@ impl Node {
             servers,
             slice: restored.slice,
             found: restored.running,
+            meetings,
             links: BTreeMap::new(),
             assembly: None,
             unfit: false,

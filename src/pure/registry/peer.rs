@@ -27,6 +27,8 @@ pub struct Peer {
     pub(super) node: Option<Arc<NodeSight>>,
     /// Why it cannot be reached.
     pub(super) unreachable: String,
+    /// As in `Remembered`.
+    pub(super) seen: u64,
 }
 
 impl Peer {
@@ -41,6 +43,7 @@ impl Peer {
             fed: None,
             node: None,
             unreachable: String::new(),
+            seen: 0,
         }
     }
     /// The newest end that was heard of it.

@@ -65,6 +65,8 @@ pub struct Registry {
     pub(super) identity: Identity,
     pub(super) database: Database,
     pub(super) peers: BTreeMap<PeerName, Peer>,
+    /// Meetings so far, see `Remembered::seen`.
+    pub(super) meetings: u64,
     pub(super) role: Role,
     pub(super) seat: Seat,
     /// Why the seat is not what the role asks for; empty when it is.
@@ -103,12 +105,14 @@ impl Registry {
             identity.promise = last.epoch;
         }
         let me = config.card.name.clone();
+        let meetings = remembered.iter().map(|known| known.seen).max().unwrap_or(0);
         let known = remembered
             .into_iter()
             .filter(|known| known.card.name != me)
             .map(|known| {
                 let mut peer = Peer::new(known.card);
                 peer.summary = known.summary;
+                peer.seen = known.seen;
                 // Only what is beyond the summary is news; the record itself is not remembered.
                 peer.record = known.version.map(|version| record_of(&peer.card, version));
                 (peer.card.name.clone(), peer)
@@ -120,6 +124,7 @@ impl Registry {
             identity,
             database,
             peers,
+            meetings,
             role,
             seat: Seat::Idle,
             trouble: None,

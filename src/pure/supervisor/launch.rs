@@ -3,7 +3,8 @@
 //! Only the node's own variables are left in a definition; everything else was replaced before it came here.
 
 use crate::pure::base::{Address, ApplicationName, PeerName, RunId, ServerId};
-use crate::pure::model::{Ready, ServerSpec};
+use crate::pure::model::substitute::SubstituteError;
+use crate::pure::model::{Ready, ServerSpec, fill};
 use std::collections::BTreeMap;
 
 /// Ports by name, as a process got them.
@@ -45,19 +46,13 @@ pub enum LaunchError {
     /// `run` is empty.
     #[error("the definition names no program")]
     NoProgram,
-    /// A text names a variable that a node does not have.
-    #[error("{text:?} names ${{{name}}}, which this node does not know")]
-    Unknown {
+    /// A text cannot be filled in: it names what a node does not know, or is malformed.
+    #[error("{text:?}: {why}")]
+    Text {
         /// The text.
         text: String,
-        /// The variable.
-        name: String,
-    },
-    /// A text holds a `${` that is never closed.
-    #[error("{text:?} holds a ${{ without its brace")]
-    Unclosed {
-        /// The text.
-        text: String,
+        /// Why not.
+        why: SubstituteError,
     },
     /// A text holds a zero byte, which no argument can hold.
     #[error("{text:?} holds a zero byte")]
@@ -81,7 +76,11 @@ pub enum LaunchError {
 /// [`LaunchError`]: the definition is wrong, trying again without a new one is useless.
 pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchError> {
     let fill = |text: &str| {
-        let text = fill(text, &|name| lookup(name, place))?;
+        let filled = fill(text, &|name| lookup(name, place));
+        let text = filled.map_err(|why| LaunchError::Text {
+            text: text.to_owned(),
+            why,
+        })?;
         if text.contains('\0') {
             return Err(LaunchError::Zero { text });
         }
@@ -209,34 +208,6 @@ fn host_and_port(uri: &str) -> Option<Address> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     authority.parse().ok().filter(|address: &Address| address.port() != 0)
-}
-
-/// Replaces `${name}` by its value and `$$` by `$`. A `$` before anything else stays.
-fn fill(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<String, LaunchError> {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        filled.push_str(before);
-        if let Some(escaped) = after.strip_prefix('$') {
-            filled.push('$');
-            rest = escaped;
-        } else if let Some(inside) = after.strip_prefix('{') {
-            let Some((name, behind)) = inside.split_once('}') else {
-                return Err(LaunchError::Unclosed { text: text.to_owned() });
-            };
-            let value = known(name).ok_or_else(|| LaunchError::Unknown {
-                text: text.to_owned(),
-                name: name.to_owned(),
-            })?;
-            filled.push_str(&value);
-            rest = behind;
-        } else {
-            filled.push('$');
-            rest = after;
-        }
-    }
-    filled.push_str(rest);
-    Ok(filled)
 }
 
 #[cfg(test)]

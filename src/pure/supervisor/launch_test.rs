@@ -85,11 +85,11 @@ fn what_cannot_be_filled_in_is_refused_with_its_text() {
         (|spec| spec.run.clear(), "the definition names no program"),
         (
             |spec| spec.run[1] = "${server.home}".into(),
-            "\"${server.home}\" names ${server.home}, which this node does not know",
+            "\"${server.home}\": variable `server.home` has no value here",
         ),
         (
             |spec| spec.run[1] = "a${port.http".into(),
-            "\"a${port.http\" holds a ${ without its brace",
+            "\"a${port.http\": `${` without its `}` in ${port.http (a literal dollar is written `$$`)",
         ),
         (|spec| spec.run[0] = "a\0".into(), "\"a\\0\" holds a zero byte"),
         (
@@ -105,19 +105,6 @@ fn what_cannot_be_filled_in_is_refused_with_its_text() {
         let mut spec = spec();
         fault(&mut spec);
         assert_eq!(prepared(&spec).unwrap_err().to_string(), text);
-    }
-}
-
-#[test]
-fn dollars_are_escaped_by_doubling() {
-    for (text, filled) in [
-        ("a$$b", "a$b"),
-        ("$$${a}", "$1"),
-        ("$a $", "$a $"),
-        ("${a}${a}", "11"),
-        ("", ""),
-    ] {
-        assert_eq!(fill(text, &|_| Some("1".into())).unwrap(), filled, "{text}");
     }
 }
 

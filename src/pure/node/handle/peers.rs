@@ -17,7 +17,7 @@ impl Node {
             asked: false,
         };
         self.links.insert(peer.clone(), link);
-        self.learn(card, true);
+        self.learn(card, Word::Itself);
         let mut cards = vec![self.config.card.clone()];
         cards.extend(self.known.values().map(|known| known.remembered.card.clone()));
         self.send(&peer, Message::Peers(cards));
@@ -25,6 +25,7 @@ impl Node {
 
     pub(in crate::pure::node) fn unlinked(&mut self, peer: &PeerName) {
         self.links.remove(peer);
+        self.met(peer);
         if self.assembly.as_ref().is_some_and(|assembly| assembly.from == *peer) {
             self.assembly = None;
         }
@@ -41,7 +42,8 @@ impl Node {
             match change {
                 Change::Seen(member) => {
                     let name = member.record.card.name.clone();
-                    self.learn(member.record.card, false);
+                    let word = if member.alive { Word::Alive } else { Word::Hearsay };
+                    self.learn(member.record.card, word);
                     if let Some(known) = self.known.get_mut(&name) {
                         known.alive = member.alive;
                         known.remembered.version = member.record.version;
@@ -60,7 +62,7 @@ impl Node {
 
     pub(in crate::pure::node) fn peers_told(&mut self, cards: Vec<PeerCard>) {
         for card in cards {
-            self.learn(card, false);
+            self.learn(card, Word::Hearsay);
         }
     }
 
@@ -122,11 +124,22 @@ impl Node {
         rows
     }
 
-    /// Takes in a card. `sure`: the peer itself said it on its link. Otherwise a card never replaces one that is newer or
-    /// that a link vouches for.
-    fn learn(&mut self, card: PeerCard, sure: bool) {
+    /// Takes in a card. One that the peer did not say itself never replaces one that is newer or that a link vouches for.
+    fn learn(&mut self, card: PeerCard, word: Word) {
         if card.name == self.config.card.name {
             return;
+        }
+        let name = card.name.clone();
+        self.take_in(card, word);
+        if word != Word::Hearsay {
+            self.met(&name);
+        }
+    }
+
+    fn take_in(&mut self, card: PeerCard, word: Word) {
+        // A newcomer that is only spoken of drives nobody out: else two long lists would empty each other for ever.
+        if self.known.len() >= PEERS_MAX && word != Word::Hearsay && !self.known.contains_key(&card.name) {
+            self.forget_one();
         }
         let full = self.known.len() >= PEERS_MAX;
         match self.known.get_mut(&card.name) {
@@ -134,7 +147,7 @@ impl Node {
             Some(known) => {
                 let old = &known.remembered.card;
                 let older = old.instance == card.instance && card.generation < old.generation;
-                if sure || !(older || self.links.contains_key(&card.name)) {
+                if word == Word::Itself || !(older || self.links.contains_key(&card.name)) {
                     known.remembered.card = card;
                     self.dirty.known = true;
                 }
@@ -144,6 +157,7 @@ impl Node {
                     card: card.clone(),
                     summary: None,
                     version: None,
+                    seen: 0,
                 };
                 self.known.insert(card.name, Known::new(remembered));
                 self.dirty.known = true;
@@ -151,4 +165,47 @@ impl Node {
             None => (),
         }
     }
+
+    /// The peer is or was there just now.
+    fn met(&mut self, peer: &PeerName) {
+        if let Some(known) = self.known.get_mut(peer) {
+            self.meetings += 1;
+            known.remembered.seen = self.meetings;
+        }
+    }
+
+    /// Everybody who is there now was met just now: what is written then is as of now.
+    pub(in crate::pure::node) fn remembered(&mut self) -> Vec<Remembered> {
+        self.meetings += 1;
+        for (name, known) in &mut self.known {
+            if known.alive || self.links.contains_key(name) {
+                known.remembered.seen = self.meetings;
+            }
+        }
+        self.known.values().map(|known| known.remembered.clone()).collect()
+    }
+
+    /// Makes room: of those that are neither linked nor alive, the one that was not met for longest goes.
+    fn forget_one(&mut self) {
+        let absent = self
+            .known
+            .iter()
+            .filter(|(name, known)| !known.alive && !self.links.contains_key(*name));
+        let oldest = absent.min_by_key(|(_, known)| known.remembered.seen);
+        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+            self.known.remove(&name);
+            self.dirty.known = true;
+        }
+    }
+}
+
+/// Who vouches for a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// The peer, on its link.
+    Itself,
+    /// Gossip, which thinks that the peer lives.
+    Alive,
+    /// Others speak of it.
+    Hearsay,
 }

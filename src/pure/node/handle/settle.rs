@@ -2,7 +2,7 @@
 
 use crate::pure::base::Moment;
 use crate::pure::base::limits::PART_BYTES_MAX;
-use crate::pure::membership::{PeerKind, Record, Remembered};
+use crate::pure::membership::{PeerKind, Record};
 use crate::pure::node::config::OnStop;
 use crate::pure::node::effect::Effect;
 use crate::pure::node::state::{Node, Standing};
@@ -119,7 +119,7 @@ impl Node {
 
     fn remember_and_dial(&mut self) {
         if self.dirty.known {
-            let remembered: Vec<Remembered> = self.known.values().map(|known| known.remembered.clone()).collect();
+            let remembered = self.remembered();
             self.out.push(Effect::Remember(remembered));
         }
         let targets = self.targets();

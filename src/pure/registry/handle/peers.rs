@@ -6,7 +6,7 @@ use super::super::seat::Seat;
 use super::super::state::Registry;
 use crate::pure::base::limits::{PEERS_MAX, SERVERS_PER_NODE_MAX};
 use crate::pure::base::{Address, Moment, PeerName};
-use crate::pure::membership::{Change, PeerCard, PeerKind};
+use crate::pure::membership::{Change, PeerCard, PeerKind, Remembered};
 use crate::pure::protocol::Message;
 use crate::pure::protocol::report::{Happening, NodeReport, ServerReport};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 impl Registry {
     pub(super) fn linked(&mut self, card: PeerCard, moment: &Moment, out: &mut Vec<Effect>) {
         let name = card.name.clone();
-        if !self.know(card.clone()) {
+        if !self.know(card.clone(), true) {
             return;
         }
         let cards = self
@@ -49,6 +49,8 @@ impl Registry {
     pub(super) fn unlinked(&mut self, name: &PeerName, reason: &str, moment: &Moment, out: &mut Vec<Effect>) {
         let Some(peer) = self.peers.get_mut(name) else { return };
         peer.linked = false;
+        self.meetings += 1;
+        peer.seen = self.meetings;
         peer.status = None;
         peer.node = None;
         reason.clone_into(&mut peer.unreachable);
@@ -107,13 +109,17 @@ impl Registry {
             match change {
                 Change::Seen(member) => {
                     let name = member.record.card.name.clone();
-                    if !self.know(member.record.card.clone()) {
+                    if !self.know(member.record.card.clone(), member.alive) {
                         continue;
                     }
                     let Some(peer) = self.peers.get_mut(&name) else {
                         continue;
                     };
                     let before = std::mem::replace(&mut peer.alive, member.alive);
+                    if before != member.alive {
+                        self.meetings += 1;
+                        peer.seen = self.meetings;
+                    }
                     peer.record = Some(member.record);
                     if before != member.alive {
                         self.peer_news(
@@ -145,7 +151,7 @@ impl Registry {
     /// Peers that another peer knows: a hint where to dial.
     pub(super) fn told_of(&mut self, cards: Vec<PeerCard>) {
         for card in cards.into_iter().take(PEERS_MAX) {
-            self.know(card);
+            self.know(card, false);
         }
     }
 
@@ -215,10 +221,14 @@ impl Registry {
         self.servers_moved(moment, out);
     }
 
-    /// Takes a card in, unless it is ours, older than what is known, or one too many.
-    fn know(&mut self, card: PeerCard) -> bool {
+    /// Takes a card in, unless it is ours, older than what is known, or one too many. `met`: the peer is there, and not
+    /// only spoken of; it may take the place of one that is not.
+    fn know(&mut self, card: PeerCard, met: bool) -> bool {
         if card.name == *self.name() {
             return false;
+        }
+        if met && self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&card.name) {
+            self.forget_one();
         }
         let room = self.peers.len() < PEERS_MAX;
         match self.peers.get_mut(&card.name) {
@@ -235,6 +245,37 @@ impl Registry {
             }
             None => false,
         }
+    }
+
+    /// Makes room: of those that are neither linked nor alive, the one that was not met for longest goes. A registry of the
+    /// grid, or one whose log is known, stays: what it holds counts when a candidate asks whether its own log is complete.
+    fn forget_one(&mut self) {
+        let recorded = &self.database.deployment().registries;
+        let counts =
+            |peer: &Peer| recorded.contains_key(&peer.card.name) || (peer.is_registry() && peer.version().is_some());
+        let absent = self
+            .peers
+            .values()
+            .filter(|peer| !peer.linked && !peer.alive && !counts(peer));
+        let oldest = absent.min_by_key(|peer| peer.seen).map(|peer| peer.card.name.clone());
+        if let Some(name) = oldest {
+            self.peers.remove(&name);
+        }
+    }
+
+    /// What is written of peers is as of now: everybody who is there was met just now.
+    pub(super) fn as_met_now(&mut self, mut known: Vec<Remembered>) -> Vec<Remembered> {
+        self.meetings += 1;
+        for remembered in &mut known {
+            if self
+                .peers
+                .get(&remembered.card.name)
+                .is_some_and(|peer| peer.linked || peer.alive)
+            {
+                remembered.seen = self.meetings;
+            }
+        }
+        known
     }
 
     fn peer_news(&self, name: &PeerName, state: &str, reason: &str, moment: &Moment, out: &mut Vec<Effect>) {

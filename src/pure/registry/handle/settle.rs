@@ -119,6 +119,7 @@ impl Registry {
             card: peer.card.clone(),
             summary: peer.summary.clone(),
             version: peer.version().filter(|_| peer.is_registry()),
+            seen: peer.seen,
         });
         let known: Vec<Remembered> = known.collect();
         let news = known != self.told.remembered;
@@ -126,6 +127,7 @@ impl Registry {
             self.told.remember_at = None;
             if news {
                 self.told.remembered.clone_from(&known);
+                let known = self.as_met_now(known);
                 out.push(Effect::Remember(known));
             }
         } else if news {

@@ -1,10 +1,11 @@
 //! A leading master and linked nodes: what each is told, and that changes add up to the whole.
 
 use super::*;
+use crate::pure::base::limits::PEERS_MAX;
 use crate::pure::base::{Address, InstanceId, Moment, RequestId, Time, WallTime};
 use crate::pure::lineage::Epoch;
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Identity, PeerCard, Role};
+use crate::pure::membership::{Identity, PeerCard, Remembered, Role};
 use crate::pure::model::fixture::application;
 use crate::pure::protocol::report::{Load, NodeReport};
 use crate::pure::protocol::{ReplyTo, Request};
@@ -35,6 +36,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(Vec::new())
+    }
+    /// With peers that were met before.
+    fn with(remembered: Vec<Remembered>) -> Self {
+        let alone = remembered.is_empty();
         let config = Config {
             card: card("r1", PeerKind::Registry),
             grid: "test".parse().unwrap(),
@@ -62,12 +68,15 @@ impl Bench {
             file_role: None,
         };
         let mut bench = Self {
-            registry: Registry::new(config, identity, Database::default(), Vec::new()),
+            registry: Registry::new(config, identity, Database::default(), remembered),
             told: BTreeMap::new(),
             dice: 1,
         };
         bench.event(Event::Started);
-        assert!(bench.registry.reign().is_some(), "a lonely master reigns at once");
+        assert!(
+            !alone || bench.registry.reign().is_some(),
+            "a lonely master reigns at once"
+        );
         bench
     }
     fn event(&mut self, event: Event) {
@@ -255,4 +264,37 @@ fn a_removal_that_is_not_remembered_any_more_takes_the_whole_slice() {
     assert_eq!(now.changes(&node, &before, 1), Some((Vec::new(), vec![removal])));
     now.removals.clear();
     assert_eq!(now.changes(&node, &before, 1), None);
+}
+
+#[test]
+fn a_full_list_of_peers_takes_a_newcomer_but_forgets_no_registry_whose_log_counts() {
+    let peers = (0..PEERS_MAX).map(|number| Remembered {
+        card: card(
+            &format!("p{number}"),
+            if number < 10 {
+                PeerKind::Registry
+            } else {
+                PeerKind::Node
+            },
+        ),
+        summary: None,
+        version: (number < 5).then(Version::default),
+        seen: u64::try_from(number).unwrap(),
+    });
+    let mut bench = Bench::with(peers.collect());
+    let knows = |bench: &Bench, name: &str| bench.registry.peers.contains_key(&name.parse::<PeerName>().unwrap());
+    let told = Message::Peers(vec![card("spoken-of", PeerKind::Node)]);
+    bench.link("n0", None);
+    bench.event(Event::Message {
+        from: "n0".parse().unwrap(),
+        message: Box::new(told),
+    });
+    assert!(!knows(&bench, "spoken-of") && knows(&bench, "n0") && !knows(&bench, "p5"));
+    for number in 1..PEERS_MAX - 5 {
+        bench.link(&format!("n{number}"), None);
+    }
+    bench.link("too-many", None);
+    assert!(!knows(&bench, "too-many"), "everybody else is there, or counts");
+    assert!((0..5).all(|number| knows(&bench, &format!("p{number}"))));
+    assert_eq!(bench.registry.peers.len(), PEERS_MAX);
 }

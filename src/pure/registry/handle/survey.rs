@@ -10,6 +10,7 @@ use crate::pure::membership::{PeerKind, Standing};
 use crate::pure::protocol::Message;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
 /// How long a candidate rests before it asks around again, plus up to as much again.
 const REST: Duration = Duration::from_millis(500);
 
