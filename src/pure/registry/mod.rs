@@ -3,6 +3,8 @@
 pub mod database;
 pub mod effect;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 mod handle;
 pub mod payload;
 pub mod query;

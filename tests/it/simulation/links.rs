@@ -46,7 +46,7 @@ impl World {
             self.later(self.now + millis * 500 + jitter, Todo::Dial { peer: index, boot });
         }
     }
-    pub(super) fn dial(&mut self, index: usize) -> Checked {
+    pub(super) fn dial(&mut self, index: usize) {
         self.peers[index].dial_due = false;
         let mut again = false;
         for (other, known) in self.peers[index].dials.clone() {
@@ -80,7 +80,6 @@ impl World {
         if again {
             self.dial_soon(index, 400);
         }
-        Ok(())
     }
     pub(super) fn gossip(&mut self, from: usize, to: usize) -> Checked {
         let Some(record) = self.peers[from].gossip.clone() else {

@@ -92,7 +92,10 @@ impl World {
         match todo {
             Todo::Arrive(key) => self.receive(key),
             Todo::Wake { peer, .. } => self.event(peer, Event::Wake),
-            Todo::Dial { peer, .. } => self.dial(peer),
+            Todo::Dial { peer, .. } => {
+                self.dial(peer);
+                Ok(())
+            }
             Todo::Unreachable { peer, other, known, .. } => {
                 let event = Event::Unreachable {
                     peer: known,

@@ -379,3 +379,7 @@ impl Registry {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "meet_test.rs"]
+mod tests;
