@@ -311,3 +311,18 @@ fn a_retry_is_recognised_for_so_many_entries() {
     assert_eq!(requests.serial(RequestId::from_bits(2)), None);
     assert_eq!(requests.serial(RequestId::from_bits(3)), Some(3));
 }
+
+#[test]
+fn some_digests_outlive_the_entries() {
+    let mut replica = Replica::founded();
+    let mut at_check = None;
+    for number in 0..1100 {
+        replica.put(u8::try_from(number % 4).unwrap(), 4);
+        if replica.database.end().serial == CHECK_EVERY {
+            at_check = Some(replica.database.end().digest);
+        }
+    }
+    assert_eq!(replica.database.digest_at(CHECK_EVERY), at_check);
+    assert_eq!(replica.database.digest_at(CHECK_EVERY - 1), None);
+    assert_equal(&replica.database, &replica.restored());
+}

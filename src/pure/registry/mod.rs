@@ -4,6 +4,8 @@ mod asks;
 pub mod database;
 pub mod effect;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 mod handle;
 pub mod payload;
 pub mod peer;

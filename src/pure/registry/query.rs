@@ -388,3 +388,7 @@ fn node_row(peer: &PeerView) -> NodeRow {
 fn not_found(message: String, hint: &str) -> Response {
     Response::Failed(Failure::new(ErrorCode::NotFound, message, hint))
 }
+
+#[cfg(test)]
+#[path = "query_test.rs"]
+mod tests;

@@ -68,9 +68,6 @@ impl History {
         self.places.insert(entry.digest, place);
         Ok(())
     }
-    pub(super) fn place(&self, digest: Digest) -> Option<&Place> {
-        self.places.get(&digest)
-    }
     /// The length of the log that ends in `end`.
     pub(super) fn serial(&self, end: Digest) -> Serial {
         self.places.get(&end).map_or(0, |place| place.serial)

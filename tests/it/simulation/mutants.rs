@@ -9,6 +9,7 @@ use floe::pure::lineage::rules::Rule;
 /// After how many lives a rule counts as unguarded.
 const BUDGET: u64 = 4_000;
 
+#[expect(clippy::print_stdout, reason = "how much it took to notice")]
 fn is_caught(rule: Rule) {
     let budget = number("FLOE_SCHEDULES").unwrap_or(BUDGET);
     // A life that only comes to a standstill shows no more than that something is different.

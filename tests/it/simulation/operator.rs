@@ -1,6 +1,7 @@
 //! Makes trouble: what networks, machines, clients and operators do, each by chance.
 
-use super::world::{Checked, Start, World};
+use super::peer::Start;
+use super::world::{Checked, World};
 use floe::pure::base::RequestId;
 use floe::pure::membership::{Role, Standing};
 use floe::pure::protocol::Response;

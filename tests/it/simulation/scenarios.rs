@@ -1,6 +1,7 @@
 //! What an operator meets, one story a test.
 
-use super::world::{Checked, Setup, Start, World};
+use super::peer::Start;
+use super::world::{Checked, Setup, World};
 use floe::pure::base::RequestId;
 use floe::pure::membership::{Role, Standing};
 use floe::pure::protocol::Response;

@@ -4,7 +4,8 @@
 //! log has not diverged must come to hold the same within a bound.
 
 use super::operator::Operator;
-use super::world::{Checked, Setup, Start, World, name};
+use super::peer::{Peer, Start, name};
+use super::world::{Checked, Setup, World};
 use floe::pure::base::RequestId;
 use floe::pure::lineage::rules::Rule;
 #[cfg(feature = "mutants")]
@@ -93,6 +94,7 @@ fn whole(world: &mut World) -> Checked {
     operator.restores = world.oracle.disks_lie;
     found(world)?;
     world.deaths = world.chance.pick(&[0, 5, 50]);
+    world.groups = world.chance.pick(&[0, 10, 60]);
     world.network.loss = world.chance.pick(&[0, 0, 0, 200]);
     let actions = world.chance.between(20, 80);
     for _ in 0..actions {
@@ -129,7 +131,7 @@ fn found(world: &mut World) -> Checked {
 /// The faults stop. One master is named; whoever can follow it must.
 fn quiet(world: &mut World) -> Checked {
     world.trace.say(world.now, || "the quiet time begins".to_owned());
-    (world.deaths, world.network.loss) = (0, 0);
+    (world.deaths, world.groups, world.network.loss) = (0, 0, 0);
     world.heal();
     let peers = world.peers.len();
     for a in 0..peers {
@@ -138,17 +140,7 @@ fn quiet(world: &mut World) -> Checked {
         }
     }
     for index in 0..peers {
-        // Whoever was told to become master and is not must be told otherwise: only one is to be named.
-        let settled = world.is_up(index)
-            && (world.peers[index].start.role == Role::Replica || world.standing(index) == Standing::Leading);
-        if !settled || world.chance.hits(1, 3) {
-            world.crash(index);
-            let start = Start {
-                role: Role::Replica,
-                ..Start::default()
-            };
-            world.start(index, start)?;
-        }
+        put_in_line(world, index)?;
     }
     // Until nobody writes any more: a master records whoever attaches.
     let settling = world.chance.between(5_000, 8_000);
@@ -181,6 +173,29 @@ fn quiet(world: &mut World) -> Checked {
     }
     last_update(world, master, &surplus)?;
     rest(world)
+}
+
+/// Everybody is up, and nobody wants to become master: only one is to be named.
+fn put_in_line(world: &mut World, index: usize) -> Checked {
+    let role = world.peers[index].start.role;
+    let leads = world.is_up(index) && world.standing(index) == Standing::Leading;
+    let content = world.is_up(index) && (role == Role::Replica || leads);
+    if content && world.chance.hits(2, 3) {
+        return Ok(());
+    }
+    world.crash(index);
+    // A master that reigned may come back as it was: it must find its place by itself.
+    let reigned = world.peers[index].disk.identity.role == Some(Role::Master);
+    let role = if reigned && world.chance.hits(1, 2) {
+        role
+    } else {
+        Role::Replica
+    };
+    let start = Start {
+        role,
+        ..Start::default()
+    };
+    world.start(index, start)
 }
 
 /// Someone whom all others can follow, if there is one, and else anyone. False: it takes force.
@@ -216,7 +231,7 @@ fn choose(world: &mut World) -> (usize, bool) {
 fn surplus(world: &World, master: usize) -> Vec<bool> {
     let history = &world.oracle.history;
     let end = world.peers[master].disk.end;
-    let beyond = |peer: &super::world::Peer| {
+    let beyond = |peer: &Peer| {
         let fork = history.fork(end, peer.disk.end);
         history.updates_after(peer.disk.end, fork) > 0 || (fork == 0 && history.serial(peer.disk.end) > 0)
     };

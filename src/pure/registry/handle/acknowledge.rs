@@ -198,12 +198,9 @@ impl Registry {
                 card.map(record_of).or_else(|| registries.get(name).cloned())
             }
             Some(_) => None,
-            None => {
-                let records = cards.map(record_of);
-                records
-                    .filter(|record| registries.get(&record.name) != Some(record))
-                    .next()
-            }
+            None => cards
+                .map(record_of)
+                .find(|record| registries.get(&record.name) != Some(record)),
         }
     }
 }

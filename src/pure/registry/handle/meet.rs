@@ -276,3 +276,7 @@ impl Registry {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "meet_test.rs"]
+mod tests;

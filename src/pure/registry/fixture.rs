@@ -1,0 +1,116 @@
+//! A registry core for unit tests, with peers that say what the test lets them say.
+
+use super::effect::{Effect, Image};
+use super::event::Event;
+use super::{Config, Database, Registry, ReplyTo};
+use crate::pure::base::{Address, InstanceId, Moment, PeerName, Time, WallTime};
+use crate::pure::lineage::Epoch;
+use crate::pure::membership::{Identity, PeerCard, PeerKind, Role};
+use crate::pure::protocol::{Message, Request, Response};
+use std::time::Duration;
+
+/// A registry and its clock.
+pub(crate) struct Bench {
+    pub(crate) registry: Registry,
+    now: u64,
+}
+
+pub(crate) fn peer(name: &str) -> PeerName {
+    name.parse().unwrap()
+}
+fn address(name: &str) -> Address {
+    let port = 7400 + name.bytes().map(u16::from).sum::<u16>();
+    Address::new("127.0.0.1", port).unwrap()
+}
+pub(crate) fn card(name: &str) -> PeerCard {
+    PeerCard {
+        name: peer(name),
+        kind: if name.starts_with('n') {
+            PeerKind::Node
+        } else {
+            PeerKind::Registry
+        },
+        instance: InstanceId::from_bits(name.bytes().map(u128::from).sum()),
+        generation: 1,
+        address: address(name),
+        http: None,
+    }
+}
+
+impl Bench {
+    /// Fresh, started, alone.
+    pub(crate) fn start(name: &str, role: Role) -> Self {
+        let card = card(name);
+        let identity = Identity {
+            grid: "test".parse().unwrap(),
+            name: card.name.clone(),
+            kind: card.kind,
+            instance: card.instance,
+            generation: 1,
+            promise: Epoch::NONE,
+            drawn: None,
+            role: None,
+            file_role: None,
+        };
+        let config = Config {
+            card,
+            grid: identity.grid.clone(),
+            role,
+            promote: false,
+            accept_loss: false,
+            force: false,
+            require_proof: false,
+            min_copies: 1,
+            copy_deadline: Duration::from_secs(2),
+            discovery_window: Duration::from_secs(3),
+            log_keep: 1000,
+            locator: Vec::new(),
+            rules: crate::pure::lineage::rules::Rules::default(),
+        };
+        let database = Database::restore(Image::default()).unwrap();
+        let mut bench = Self {
+            registry: Registry::new(config, identity, database, Vec::new()),
+            now: 0,
+        };
+        bench.event(Event::Started);
+        bench
+    }
+    pub(crate) fn event(&mut self, event: Event) -> Vec<Effect> {
+        self.now += 1000;
+        let moment = Moment {
+            now: Time::from_micros(self.now),
+            wall: WallTime(1),
+            dice: u128::from(self.now) << 70 | u128::from(self.now),
+        };
+        let effects = self.registry.handle(event, &moment);
+        self.registry.check();
+        effects
+    }
+    pub(crate) fn link(&mut self, name: &str) -> Vec<Effect> {
+        self.event(Event::Linked { card: card(name) })
+    }
+    pub(crate) fn says(&mut self, name: &str, message: Message) -> Vec<Effect> {
+        self.event(Event::Message {
+            from: peer(name),
+            message: Box::new(message),
+        })
+    }
+    /// The answer to a client's request; there must be one at once.
+    pub(crate) fn ask(&mut self, request: Request) -> Response {
+        let effects = self.event(Event::Request {
+            to: ReplyTo(self.now),
+            actor: "test".to_owned(),
+            deadline: Duration::from_secs(1),
+            request: Box::new(request),
+        });
+        let reply = effects.into_iter().find_map(|effect| match effect {
+            Effect::Reply { response, .. } => Some(response),
+            _ => None,
+        });
+        reply.expect("an answer at once")
+    }
+    /// What this registry tells of itself.
+    pub(crate) fn status(&self) -> crate::pure::protocol::Status {
+        self.registry.status()
+    }
+}

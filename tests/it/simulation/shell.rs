@@ -1,0 +1,288 @@
+//! Gives events to the cores and carries out what they ask for, as the shells promise to: everything durable first, then
+//! the rest, in order; often for several events at once. A peer may die at any point of that.
+
+use super::disk::{Disk, Write};
+use super::peer::{Held, name};
+use super::time::Todo;
+use super::trace::{effect_words, event_words};
+use super::world::{Checked, World};
+use floe::pure::base::{Address, Moment, PeerName, Time, WallTime};
+use floe::pure::lineage::rules::Rule;
+use floe::pure::lineage::{Digest, Epoch};
+use floe::pure::protocol::Response;
+use floe::pure::registry::{Batch, Effect, Event, ReplyTo};
+
+/// Where in the carrying out of a group a peer dies.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    /// After so many durable effects, before anything is sent.
+    Writing(usize),
+    /// After so many of the rest.
+    Sending(usize),
+}
+
+impl World {
+    /// Something happens to a registry.
+    pub(super) fn event(&mut self, index: usize, event: Event) -> Checked {
+        let moment = Moment {
+            now: Time::from_micros(self.now),
+            wall: WallTime(i64::try_from(self.now / 1000).expect("short runs")),
+            dice: self.chance.bits(),
+        };
+        let peer = &mut self.peers[index];
+        let Some(core) = &mut peer.core else { return Ok(()) };
+        self.trace
+            .say(self.now, || format!("{} <- {}", name(index), event_words(&event)));
+        let effects = core.handle(event, &moment);
+        if self.setup.self_check {
+            core.check();
+        }
+        let claim = core.reign();
+        let began = std::mem::replace(&mut peer.claim, claim) != claim;
+        if let Some(epoch) = claim.filter(|_| began) {
+            peer.begun.push((epoch, core.database().end().digest));
+        }
+        for effect in effects {
+            if let Some(words) = effect_words(&effect).filter(|_| self.trace.on) {
+                self.trace.say(self.now, || format!("{} -> {words}", name(index)));
+            }
+            let acknowledges = self.acknowledgement(index, &effect)?;
+            self.peers[index].held.push(Held { effect, acknowledges });
+        }
+        if self.peers[index].group_due {
+            return Ok(());
+        }
+        if self.chance.hits(self.groups, 100) {
+            let (boot, wait) = (self.peers[index].boot, self.chance.below(3_000));
+            self.peers[index].group_due = true;
+            self.later(self.now + wait, Todo::Group { peer: index, boot });
+            return Ok(());
+        }
+        self.flush(index)
+    }
+
+    /// What a client is about to be told is safe.
+    fn acknowledgement(&self, index: usize, effect: &Effect) -> Result<Option<(Epoch, Digest)>, String> {
+        let Effect::Reply {
+            to,
+            response: Response::Applied(_),
+            ..
+        } = effect
+        else {
+            return Ok(None);
+        };
+        let Some(ticket) = self.tickets.get(to) else {
+            return Err(format!("reply {} was not asked for", to.0));
+        };
+        let Some(core) = &self.peers[index].core else {
+            return Ok(None);
+        };
+        let Some(epoch) = core.reign() else {
+            return Err(format!("promise 5: {} acknowledges without reigning", name(index)));
+        };
+        let Some(done) = core.database().find(ticket.request) else {
+            return Err(format!(
+                "promise 1: {} acknowledges what is not in its log",
+                name(index)
+            ));
+        };
+        let trimmed = || self.oracle.history.at(self.peers[index].disk.end, done.serial);
+        let digest = core.database().digest_at(done.serial).unwrap_or_else(trimmed);
+        Ok(Some((epoch, digest)))
+    }
+
+    /// Carries out what is held back.
+    pub(super) fn flush(&mut self, index: usize) -> Checked {
+        self.peers[index].group_due = false;
+        let held = std::mem::take(&mut self.peers[index].held);
+        let death = self.chance.hits(self.deaths, 10_000).then(|| {
+            let count = self.chance.index(held.len() + 1);
+            if self.chance.hits(1, 2) {
+                Death::Writing(count)
+            } else {
+                Death::Sending(count)
+            }
+        });
+        self.carry_out(index, held, death)
+    }
+    fn carry_out(&mut self, index: usize, held: Vec<Held>, death: Option<Death>) -> Checked {
+        let (durable, rest): (Vec<Held>, Vec<Held>) = held
+            .into_iter()
+            .partition(|held| matches!(held.effect, Effect::Identity(_) | Effect::Commit(_)));
+        for (written, held) in durable.into_iter().enumerate() {
+            if matches!(death, Some(Death::Writing(count)) if count == written) {
+                break;
+            }
+            self.write(index, held.effect)?;
+        }
+        if let Some(Death::Writing(_)) = death {
+            self.crash(index);
+            return Ok(());
+        }
+        for (epoch, end) in std::mem::take(&mut self.peers[index].begun) {
+            self.oracle.begins(epoch, end)?;
+        }
+        self.compare_memory(index)?;
+        for (sent, held) in rest.into_iter().enumerate() {
+            if matches!(death, Some(Death::Sending(count)) if count == sent) {
+                break;
+            }
+            self.release(index, held)?;
+        }
+        if death.is_some() {
+            self.crash(index);
+        }
+        Ok(())
+    }
+
+    /// Does the shell of this peer leave this write for later?
+    fn is_lazy(&self, index: usize, effect: &Effect) -> bool {
+        let leads = self.peers[index]
+            .core
+            .as_ref()
+            .is_some_and(|core| core.reign().is_some());
+        match (self.setup.shell_breaks, effect) {
+            (Some(Rule::PromiseIsDurable), Effect::Identity(_)) => true,
+            (Some(Rule::MasterSyncsFirst), Effect::Commit(_)) => leads,
+            (Some(Rule::ReplicaSyncsFirst), Effect::Commit(_)) => !leads,
+            _ => false,
+        }
+    }
+    fn write(&mut self, index: usize, effect: Effect) -> Checked {
+        let lazy = self.is_lazy(index, &effect);
+        let write = match effect {
+            Effect::Identity(identity) => Write::Identity(identity),
+            Effect::Commit(batch) => Write::Batch(batch),
+            _ => return Ok(()),
+        };
+        // Batches keep their order among each other.
+        let mut waiting = self.peers[index].disk.unsynced.iter();
+        let behind = matches!(write, Write::Batch(_)) && waiting.any(|write| matches!(write, Write::Batch(_)));
+        if lazy || behind {
+            if let Write::Batch(batch) = &write {
+                let mut unsynced = self.peers[index].disk.unsynced.iter().rev();
+                let last = unsynced.find_map(|write| match write {
+                    Write::Batch(batch) => Some(batch.append.last()?.digest),
+                    Write::Identity(_) => None,
+                });
+                let end = last.unwrap_or(self.peers[index].disk.end);
+                self.oracle.written(end, batch)?;
+            }
+            self.peers[index].disk.unsynced.push_back(write);
+            let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
+            self.later(self.now + delay, Todo::Sync { peer: index, boot });
+            return Ok(());
+        }
+        self.store(index, write)
+    }
+    pub(super) fn sync(&mut self, index: usize) -> Checked {
+        while let Some(write) = self.peers[index].disk.unsynced.pop_front() {
+            self.store(index, write)?;
+        }
+        Ok(())
+    }
+    fn store(&mut self, index: usize, write: Write) -> Checked {
+        match write {
+            Write::Identity(identity) => self.peers[index].disk.identity = *identity,
+            Write::Batch(batch) => self.commit(index, &batch)?,
+        }
+        Ok(())
+    }
+    fn commit(&mut self, index: usize, batch: &Batch) -> Checked {
+        let disk = &mut self.peers[index].disk;
+        let before = disk.end;
+        let cut = self.oracle.before_commit(index, disk, batch)?;
+        disk.commit(batch, cut)?;
+        let after = disk.end;
+        if batch.wipe {
+            self.oracle.after_wipe(index, before, after)
+        } else {
+            Ok(())
+        }
+    }
+    /// What the core holds is what its disk holds, unless its shell breaks a rule.
+    fn compare_memory(&self, index: usize) -> Checked {
+        let peer = &self.peers[index];
+        let Some(core) = peer.core.as_ref().filter(|_| self.setup.shell_breaks.is_none()) else {
+            return Ok(());
+        };
+        if core.database().end().digest != peer.disk.end {
+            return Err(format!("{} holds another log in memory than on disk", name(index)));
+        }
+        if core.promise() != peer.disk.identity.promise && peer.disk.identity.promise != Epoch::NONE {
+            return Err(format!("{} holds another promise in memory than on disk", name(index)));
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, index: usize, held: Held) -> Checked {
+        match held.effect {
+            Effect::Send { to, message } => {
+                self.oracle.says(index, &message)?;
+                if let Some(other) = self.number(&to) {
+                    let arrivals = self.network.send(index, other, message, self.now, &mut self.chance);
+                    self.arrive(arrivals);
+                }
+            }
+            Effect::Reply { to, response, .. } => self.reply(to, response, held.acknowledges)?,
+            Effect::Publish(record) => {
+                self.peers[index].gossip = Some(*record);
+                for to in (0..self.peers.len()).filter(|to| *to != index) {
+                    let delay = self.chance.between(50_000, 1_000_000);
+                    self.later(self.now + delay, Todo::Gossip { from: index, to });
+                }
+            }
+            Effect::Dial(targets) => {
+                let found = |address: &Address| self.peers.iter().position(|peer| peer.card.address == *address);
+                let dials = targets
+                    .into_iter()
+                    .filter_map(|target| Some((found(&target.address)?, target.name)))
+                    .collect();
+                self.peers[index].dials = dials;
+                self.dial_soon(index, 1);
+            }
+            Effect::Remember(remembered) => {
+                // A hint: now and then it gets lost.
+                if self.chance.hits(9, 10) {
+                    self.peers[index].disk.remembered = remembered;
+                }
+            }
+            Effect::Wake(at) => {
+                let peer = &mut self.peers[index];
+                peer.wake += 1;
+                let (boot, wake) = (peer.boot, peer.wake);
+                self.later(
+                    at.as_micros(),
+                    Todo::Wake {
+                        peer: index,
+                        boot,
+                        wake,
+                    },
+                );
+            }
+            Effect::Happened(_) | Effect::Identity(_) | Effect::Commit(_) => {}
+        }
+        Ok(())
+    }
+    fn reply(&mut self, to: ReplyTo, response: Response, acknowledges: Option<(Epoch, Digest)>) -> Checked {
+        let Some(ticket) = self.tickets.get_mut(&to) else {
+            return Err(format!("reply {} was not asked for", to.0));
+        };
+        if ticket.response.is_some() {
+            return Err(format!("request {} was answered twice", to.0));
+        }
+        let copies = match &response {
+            Response::Applied(report) => report.copies,
+            _ => 0,
+        };
+        ticket.response = Some(response);
+        let Some((epoch, entry)) = acknowledges else {
+            return Ok(());
+        };
+        let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
+        self.oracle.acknowledges(epoch, entry, copies, &disks)
+    }
+    fn number(&self, name: &PeerName) -> Option<usize> {
+        self.peers.iter().position(|peer| peer.card.name == *name)
+    }
+}
