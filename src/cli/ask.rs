@@ -17,6 +17,10 @@ pub trait Ask {
     /// # Errors
     /// As [`Ask::ask`].
     fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing>;
+    /// What a reader of the latest answer must know beside it; a word for stderr.
+    fn caution(&self) -> Option<String> {
+        None
+    }
     /// The next change in the grid; the first call starts the watch.
     ///
     /// # Errors

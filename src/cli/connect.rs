@@ -42,6 +42,7 @@ impl Way {
             locator,
             Options {
                 timeout: self.timeout,
+                ask_nodes: true,
                 ..Options::new(actor())
             },
         )
@@ -64,6 +65,12 @@ impl Ask for Way {
     fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
         let client = self.open(vec![address.clone()]);
         self.call(&client, request)
+    }
+    fn caution(&self) -> Option<String> {
+        let node = self.client.as_ref()?.answered_alone()?;
+        Some(format!(
+            "no registry could be reached: node {node} answers, and for its own servers only"
+        ))
     }
     fn happening(&mut self) -> Result<Happening, Failing> {
         let mut watch = self.watch.take().unwrap_or_else(|| {

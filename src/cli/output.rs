@@ -122,6 +122,12 @@ impl<'a> Output<'a> {
     pub fn word(&mut self, text: &str) {
         self.say(&format!("{text}\n"));
     }
+    /// Words of caution beside the result, where there are any.
+    pub(super) fn caution(&mut self, caution: Option<String>) {
+        if let Some(text) = caution {
+            self.word(&text);
+        }
+    }
     /// The last words of a command that failed.
     pub fn failing(&mut self, failing: &Failing) {
         let text = match self.style {

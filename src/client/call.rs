@@ -63,7 +63,11 @@ impl<'a> Call<'a> {
 
     async fn attempt(&mut self) -> Step {
         let any_peer = matches!(self.request, Request::Peers);
-        let Some(connection) = self.search.connection(any_peer).await else {
+        let found = self.search.connection(any_peer).await;
+        let node = if found.is_none() { self.node_instead() } else { None };
+        self.client
+            .note_alone(node.as_ref().map(|node| node.peer().name.clone()));
+        let Some(connection) = found.or(node) else {
             if self.doubt.is_some() {
                 // Somebody may come back and know.
                 self.search.begin_again();
@@ -151,6 +155,16 @@ impl<'a> Call<'a> {
             "look how the server stands before trying again",
         )
         .into()))
+    }
+
+    /// A node that can answer for its own servers, when no registry was found and none has said anything.
+    fn node_instead(&mut self) -> Option<Connection> {
+        let of_a_server = matches!(
+            self.request,
+            Request::Servers { .. } | Request::Server { .. } | Request::Logs { .. } | Request::Command { .. }
+        );
+        let wanted = self.client.options().ask_nodes && of_a_server && self.refusal.is_none();
+        if wanted { self.search.take_node() } else { None }
     }
 
     /// Why there is no answer.

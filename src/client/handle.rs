@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::{Connection, Error, Options, Watch};
-use crate::pure::base::Address;
+use crate::pure::base::{Address, PeerName};
 use crate::pure::protocol::{Request, Response};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +28,7 @@ struct Inner {
 struct State {
     current: Option<Connection>,
     learned: Vec<Address>,
+    alone: Option<PeerName>,
 }
 
 impl Client {
@@ -57,6 +58,11 @@ impl Client {
         Watch::new(self.clone())
     }
 
+    /// The node that gave the latest answer, for its own servers alone, because no registry could be found.
+    pub fn answered_alone(&self) -> Option<PeerName> {
+        self.state().alone.clone()
+    }
+
     /// How this client presents itself, and how long it waits.
     pub fn options(&self) -> &Options {
         &self.inner.options
@@ -83,6 +89,9 @@ impl Client {
         if (state.current.as_ref()).is_some_and(|current| current.address() == connection.address()) {
             state.current = None;
         }
+    }
+    pub(super) fn note_alone(&self, node: Option<PeerName>) {
+        self.state().alone = node;
     }
     pub(super) fn learn(&self, addresses: impl IntoIterator<Item = Address>) {
         let mut state = self.state();

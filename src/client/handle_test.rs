@@ -170,6 +170,37 @@ async fn a_node_shows_the_way_to_the_registries() {
 }
 
 #[tokio::test]
+async fn without_a_registry_a_node_answers_for_its_own_servers_where_that_is_wanted() {
+    let dead = free_address().await;
+    let rows = vec![row("dead", PeerKind::Registry, &dead)];
+    let reader: Reader = Arc::new(move |request| match request {
+        Request::Peers => Some(Response::Peers(rows.clone())),
+        Request::Servers { .. } => Some(Response::Servers(Vec::new())),
+        other => panic!("a node was asked {other:?}"),
+    });
+    let node = peer("node", PeerKind::Node, reader).await;
+    let servers = || Request::Servers { application: None };
+    let plain = client(&[&node.address]);
+    assert!(matches!(
+        plain.call(servers()).await,
+        Err(Error::NobodyReachable { .. })
+    ));
+    let options = Options {
+        ask_nodes: true,
+        ..options()
+    };
+    let client = Client::new(vec![node.address.clone()], options);
+    assert_eq!(client.call(servers()).await, Ok(Response::Servers(Vec::new())));
+    assert_eq!(client.answered_alone(), Some(node.card.name.clone()));
+    // What only a registry knows is not asked of it.
+    assert!(matches!(
+        client.call(Request::Status).await,
+        Err(Error::NobodyReachable { .. })
+    ));
+    assert_eq!(client.answered_alone(), None);
+}
+
+#[tokio::test]
 async fn an_update_whose_master_dies_is_sent_again_to_the_next_master() {
     let mut first = registry("first", |_| None).await;
     let mut second = registry("second", |_| None).await;

@@ -18,6 +18,11 @@ pub struct Options {
     pub stagger: Duration,
     /// A peer that says nothing for this long while it owes answers is given up. Default 3 s.
     pub silence_max: Duration,
+    /// Where no registry can be found, a node that was found may answer for its own servers alone; [`Client::answered_alone`]
+    /// tells when one did. Default false: part of the truth must not pass for all of it.
+    ///
+    /// [`Client::answered_alone`]: super::Client::answered_alone
+    pub ask_nodes: bool,
 }
 
 impl Options {
@@ -30,6 +35,7 @@ impl Options {
             connect_timeout: Duration::from_secs(2),
             stagger: Duration::from_millis(50),
             silence_max: Duration::from_secs(3),
+            ask_nodes: false,
         }
     }
 }

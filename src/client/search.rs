@@ -22,6 +22,8 @@ pub(super) struct Search<'a> {
     /// The latest reason of each address, in order of trying.
     tried: Vec<(Address, String)>,
     failures: BTreeMap<Address, u32>,
+    /// A node that was found and knows no registry that answers.
+    node: Option<Connection>,
 }
 
 impl<'a> Search<'a> {
@@ -31,6 +33,7 @@ impl<'a> Search<'a> {
             deadline,
             tried: Vec::new(),
             failures: BTreeMap::new(),
+            node: None,
         }
     }
     /// What was tried, and why it did not work.
@@ -60,11 +63,17 @@ impl<'a> Search<'a> {
                 return Some(registry);
             }
             client.leave(&found);
+            self.node.get_or_insert_with(|| found.clone());
             self.exclude(
                 found.address(),
                 "it is a node, and none of the registries that it knows answered",
             );
         }
+    }
+
+    /// The node that was found where no registry could be; once, so that a broken one is not asked for ever.
+    pub(super) fn take_node(&mut self) -> Option<Connection> {
+        self.node.take()
     }
 
     /// Goes where a peer sends us.

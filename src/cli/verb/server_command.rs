@@ -57,6 +57,7 @@ pub(super) fn run(server: &ServerId, verb: Verb, link: &mut dyn Ask, output: &mu
     let Response::Commanded(report) = link.get(request)? else {
         return Err(Failing::other_answer());
     };
+    output.caution(link.caution());
     output.value(&*report, text_of)?;
     Ok(Exit::Done)
 }

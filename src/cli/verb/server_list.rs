@@ -26,6 +26,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     let Response::Servers(rows) = link.get(request)? else {
         return Err(Failing::other_answer());
     };
+    output.caution(link.caution());
     output.rows(&rows)?;
     Ok(Exit::Done)
 }

@@ -32,6 +32,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     let Response::Logs(report) = link.get(request)? else {
         return Err(Failing::other_answer());
     };
+    output.caution(link.caution());
     output.value(&report, |report| report.text.clone())?;
     Ok(Exit::Done)
 }

@@ -23,6 +23,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     let Response::Servers(rows) = link.get(Request::Server { id: args.id.clone() })? else {
         return Err(Failing::other_answer());
     };
+    output.caution(link.caution());
     let Some(server) = rows.into_iter().find(|server| server.id == args.id) else {
         let message = format!("there is no server {}", args.id);
         return Err(Failing::not_found(message, "floe server list shows all"));
