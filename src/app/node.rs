@@ -21,7 +21,7 @@ use crate::pure::node::{Config, Effect, Event, Node, Restored};
 use crate::pure::protocol::report::ServerState;
 use crate::pure::protocol::{ReplyTo, Request};
 use crate::pure::supervisor::Event as ServerEvent;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,7 +191,7 @@ impl Shell {
         let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
         let mut upkeep = tokio::time::interval(LOAD_EVERY);
         let mut stopping = false;
-        self.turn(Event::Started).await?;
+        self.turn(Event::Started)?;
         super::signals::notify_ready();
         while !self.finished {
             let pause = self
@@ -224,11 +224,11 @@ impl Shell {
                 }
                 () = tokio::time::sleep(pause) => { self.wake = None; Event::Wake }
             };
-            self.turn(event).await?;
+            self.turn(event)?;
             // Steady traffic must not keep deadlines waiting.
             if self.wake.is_some_and(|wake| wake <= clock::now()) {
                 self.wake = None;
-                self.turn(Event::Wake).await?;
+                self.turn(Event::Wake)?;
             }
         }
         drop(self.gossip);
@@ -270,10 +270,19 @@ impl Shell {
     }
 
     /// One turn of the loop: an event in, the durable part synced, the rest done.
-    async fn turn(&mut self, event: Event) -> Result<(), Failure> {
+    fn turn(&mut self, event: Event) -> Result<(), Failure> {
         self.beat.beat();
-        let effects = self.core.handle(event, &clock::moment());
-        // What is durable stands first in the list.
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let effects = self.core.handle(event, &clock::moment());
+            self.carry_out(effects, &mut events)?;
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// What is durable stands first in the list.
+    fn carry_out(&mut self, effects: Vec<Effect>, events: &mut VecDeque<Event>) -> Result<(), Failure> {
         for effect in effects {
             match effect {
                 Effect::Identity(identity) => tokio::task::block_in_place(|| self.identity.save(&identity))?,
@@ -285,16 +294,24 @@ impl Shell {
                     let written = tokio::task::block_in_place(|| write_value(&self.files.marks, &marks));
                     written.map_err(Failure::at("write the marks of servers"))?;
                 }
-                other => self.act(other).await,
+                Effect::ReadLogs {
+                    server,
+                    stderr,
+                    lines,
+                    to,
+                } => {
+                    let result = tokio::task::block_in_place(|| self.supervisor.logs(&server, stderr, lines));
+                    events.push_back(Event::LogsRead { to, result });
+                }
+                other => self.act(other),
             }
         }
-        self.show();
         Ok(())
     }
 
-    async fn act(&mut self, effect: Effect) {
+    fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) => {}
+            Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) | Effect::ReadLogs { .. } => {}
             Effect::Remember(peers) => {
                 if let Err(error) = tokio::task::block_in_place(|| remembered::save(&self.remembered, &peers)) {
                     tracing::warn!(%error, "remembered peers not written");
@@ -329,18 +346,6 @@ impl Shell {
             Effect::Delete { server } => {
                 if let Err(error) = self.supervisor.delete(&server) {
                     tracing::warn!(%server, %error, "the server's directory stays");
-                }
-            }
-            Effect::ReadLogs {
-                server,
-                stderr,
-                lines,
-                to,
-            } => {
-                let result = tokio::task::block_in_place(|| self.supervisor.logs(&server, stderr, lines));
-                let effects = self.core.handle(Event::LogsRead { to, result }, &clock::moment());
-                for effect in effects {
-                    Box::pin(self.act(effect)).await;
                 }
             }
             Effect::Happened(happening) => self.news.tell(&happening),

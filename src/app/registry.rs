@@ -163,7 +163,7 @@ impl Shell {
 
     async fn run(mut self) -> Result<(), Failure> {
         let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
-        self.turn(vec![Event::Started]).await?;
+        self.turn(vec![Event::Started])?;
         super::signals::notify_ready();
         let mut upkeep = tokio::time::interval(Duration::from_secs(5));
         loop {
@@ -177,11 +177,11 @@ impl Shell {
                 _ = upkeep.tick() => { self.metrics.run_upkeep(); continue }
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
             };
-            self.turn(events).await?;
+            self.turn(events)?;
             // Steady traffic must not keep deadlines waiting.
             if self.wake.is_some_and(|wake| wake <= clock::now()) {
                 self.wake = None;
-                self.turn(vec![Event::Wake]).await?;
+                self.turn(vec![Event::Wake])?;
             }
         }
         tracing::info!("stopping");
@@ -231,7 +231,7 @@ impl Shell {
     }
 
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
-    async fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+    fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
         self.beat.beat();
         let mut said = Vec::new();
         let mut durable = Vec::new();
@@ -253,7 +253,7 @@ impl Shell {
         self.unready.send_replace(unready(&view));
         self.view.store(view);
         for effect in said {
-            self.say(effect).await;
+            self.say(effect);
         }
         Ok(())
     }
@@ -288,7 +288,7 @@ impl Shell {
         Ok(())
     }
 
-    async fn say(&mut self, effect: Effect) {
+    fn say(&mut self, effect: Effect) {
         match effect {
             Effect::Identity(_) | Effect::Commit(_) => {}
             Effect::Remember(peers) => {

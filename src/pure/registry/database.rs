@@ -364,11 +364,19 @@ impl Database {
         encode(&values)
     }
 
+    /// What tells one snapshot from another: its values are not covered by the chained digests of the log.
+    pub fn snapshot_digest(bytes: &[u8]) -> Digest {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+
     /// The database that a snapshot holds, and the batch that puts it in place of whatever is there.
     ///
     /// # Errors
-    /// When the bytes are damaged or their end is not `version`.
-    pub fn from_snapshot(bytes: &[u8], version: Version) -> Result<(Self, Batch), DatabaseError> {
+    /// When the bytes are not those that `digest` was taken of, or their end is not `version`.
+    pub fn from_snapshot(bytes: &[u8], digest: Digest, version: Version) -> Result<(Self, Batch), DatabaseError> {
+        if Self::snapshot_digest(bytes) != digest {
+            return Err(DatabaseError::Values("the snapshot came altered".to_owned()));
+        }
         let values: Vec<(String, serde_bytes::Bytes)> =
             decode(bytes).map_err(|error| DatabaseError::Values(error.to_string()))?;
         let values: BTreeMap<String, Vec<u8>> = values.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();

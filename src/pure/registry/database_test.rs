@@ -170,7 +170,8 @@ fn live(steps: &[Step], keep: u64) -> Replica {
             Step::Snapshot => {
                 let bytes = replica.database.snapshot();
                 let before = replica.database.clone();
-                let (database, batch) = Database::from_snapshot(&bytes, before.end()).unwrap();
+                let (database, batch) =
+                    Database::from_snapshot(&bytes, Database::snapshot_digest(&bytes), before.end()).unwrap();
                 replica.database = database;
                 replica.store.commit(&batch);
                 assert_eq!(replica.database.end(), before.end());
@@ -232,9 +233,10 @@ proptest! {
     fn a_damaged_snapshot_is_refused(steps in steps(), place in any::<u64>(), bit in 0_u8..8) {
         let replica = live(&steps, 4);
         let mut bytes = replica.database.snapshot();
+        let digest = Database::snapshot_digest(&bytes);
         let index = usize::try_from(place % u64::try_from(bytes.len()).unwrap()).unwrap();
         bytes[index] ^= 1 << bit;
-        prop_assert!(Database::from_snapshot(&bytes, replica.database.end()).is_err());
+        prop_assert!(Database::from_snapshot(&bytes, digest, replica.database.end()).is_err());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The master's side of replication: who is attached, and what each has and is sent.
 
+use super::super::database::Database;
 use super::super::effect::Effect;
 use super::super::seat::{Follower, Outgoing, Pending};
 use super::super::state::Registry;
@@ -7,7 +8,7 @@ use crate::pure::base::limits::{FOLLOW_WINDOW, PART_BYTES_MAX};
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::compare::Relation;
-use crate::pure::lineage::{Digest, Epoch, Summary, Version};
+use crate::pure::lineage::{Epoch, Summary, Version};
 use crate::pure::membership::Standing;
 use crate::pure::protocol::Message;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl Registry {
         let snapshot = end.serial + 1 < self.database.log_first() || !known;
         let outgoing = snapshot.then(|| {
             let bytes = Arc::new(self.database.snapshot());
-            let digest = Digest(*blake3::hash(&bytes).as_bytes());
+            let digest = Database::snapshot_digest(&bytes);
             Outgoing {
                 version: self.database.end(),
                 bytes,

@@ -215,19 +215,9 @@ impl Registry {
     }
 
     fn install(&mut self, from: &PeerName, epoch: Epoch, incoming: &Incoming, moment: &Moment, out: &mut Vec<Effect>) {
-        let whole = Digest(*blake3::hash(&incoming.bytes).as_bytes()) == incoming.digest;
-        let opened = Database::from_snapshot(&incoming.bytes, incoming.version);
+        let opened = Database::from_snapshot(&incoming.bytes, incoming.digest, incoming.version);
         let (database, batch) = match opened {
-            Ok(opened) if whole => opened,
-            Ok(_) => {
-                return self.corrupt_feed(
-                    from,
-                    epoch,
-                    &DatabaseError::Values("the snapshot came altered".to_owned()),
-                    moment,
-                    out,
-                );
-            }
+            Ok(opened) => opened,
             Err(error) => return self.corrupt_feed(from, epoch, &error, moment, out),
         };
         match self.relation(&database.summary()) {
