@@ -156,44 +156,22 @@ pub fn decide(
         let theirs = answer.summary.as_ref();
         theirs.is_some_and(|theirs| compare(own.summary, own.digest, theirs, rules) == Relation::Foreign)
     };
-    let (foreign, answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let (strangers, answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
     let answers = answers.as_slice();
-    if let Some(answer) = foreign.first().filter(|_| !terms.force) {
-        let theirs = answer.summary.as_ref().map_or_else(|| "none".to_owned(), database);
-        return Decision::Outdated {
-            code: OutdatedCode::ForeignStore,
-            reason: format!(
-                "{} holds another database ({theirs} there, {} here)",
-                answer.name,
-                database(own.summary)
-            ),
-        };
-    }
-    if own.summary.is_empty() {
-        if let Some(holder) = answers
-            .iter()
-            .find(|answer| answer.summary.as_ref().is_some_and(|held| !held.is_empty()))
-        {
-            let reason = format!(
-                "this registry's database is empty, but {} holds {}",
-                holder.name,
-                holder
-                    .summary
-                    .as_ref()
-                    .map(|held| held.end.to_string())
-                    .unwrap_or_default()
-            );
-            return Decision::Outdated {
-                code: OutdatedCode::EmptyMaster,
-                reason,
-            };
-        }
-        if let Some(decision) = may_found(own, answers, terms) {
-            return decision;
-        }
-    } else if intent == Intent::Resume
-        && let Some(decision) = may_resume(own, answers, rules)
+    if intent == Intent::Resume
+        && let Some(decision) = somebody_reigns(own, answers, rules)
     {
+        return decision;
+    }
+    if let Some(stranger) = strangers.first().filter(|_| !terms.force) {
+        return stands_apart(stranger, own);
+    }
+    let stopped = match (own.summary.is_empty(), intent) {
+        (true, _) => is_not_the_first(own, answers, terms),
+        (false, Intent::Resume) => somebody_promised(own, answers),
+        (false, Intent::Promotion) => None,
+    };
+    if let Some(decision) = stopped {
         return decision;
     }
     if let Some(decision) = complete(own, answers, silent, terms, rules) {
@@ -226,8 +204,33 @@ pub fn decide(
     }
 }
 
-/// Nobody founds a grid beside one whose master was obeyed here, although nothing of its log can be seen.
-fn may_found(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<Decision> {
+fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {
+    let theirs = stranger.summary.as_ref().map_or_else(|| "none".to_owned(), database);
+    Decision::Outdated {
+        code: OutdatedCode::ForeignStore,
+        reason: format!(
+            "{} holds another database ({theirs} there, {} here)",
+            stranger.name,
+            database(own.summary)
+        ),
+    }
+}
+
+/// Nobody founds a grid beside one that exists: others hold a database, or obeyed a master whose log cannot be seen.
+fn is_not_the_first(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<Decision> {
+    let held = |answer: &Answer| {
+        answer
+            .summary
+            .as_ref()
+            .map(|held| held.end)
+            .filter(|end| end.serial > 0)
+    };
+    if let Some((holder, end)) = answers.iter().find_map(|answer| Some((&answer.name, held(answer)?))) {
+        return Some(Decision::Outdated {
+            code: OutdatedCode::EmptyMaster,
+            reason: format!("this registry's database is empty, but {holder} holds {end}"),
+        });
+    }
     let promised = answers
         .iter()
         .map(|answer| (Some(&answer.name), answer.promise))
@@ -245,46 +248,49 @@ fn may_found(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<Decision>
     })
 }
 
-/// A restart deposes nobody: something higher than the last own reign stands against it.
-fn may_resume(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision> {
-    let mine = own
-        .summary
-        .lineage
-        .0
-        .iter()
-        .rev()
+/// The last reign of this registry that its log knows of.
+fn last_reign(own: Own<'_>) -> Epoch {
+    let mut reigns = own.summary.lineage.0.iter().rev();
+    reigns
         .find(|reign| reign.by == *own.name)
-        .map_or(Epoch::NONE, |reign| reign.epoch);
-    let drawn = |epoch: Epoch| own.drawn == Some(epoch) || epoch == mine;
-    let reigns = |answer: &&Answer| {
-        answer
-            .claim
-            .is_some_and(|claim| claim.number >= mine.number && !drawn(claim))
+        .map_or(Epoch::NONE, |reign| reign.epoch)
+}
+
+/// A restart deposes nobody: somebody reigns higher than this registry last did.
+fn somebody_reigns(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision> {
+    let mine = last_reign(own);
+    let other = |claim: Epoch| claim.number >= mine.number && own.drawn != Some(claim) && claim != mine;
+    let reigns = answers.iter().filter(|answer| answer.claim.is_some_and(other));
+    let master = reigns.max_by_key(|answer| answer.claim)?;
+    let theirs = master
+        .summary
+        .as_ref()
+        .map(|theirs| compare(own.summary, own.digest, theirs, rules));
+    let harmless = match theirs {
+        Some(Relation::Same | Relation::Newer(_)) => true,
+        Some(Relation::Older(ours) | Relation::Diverged { ours, .. }) => ours.is_empty(),
+        Some(Relation::Foreign | Relation::Corrupt { .. }) | None => false,
     };
-    if let Some(other) = answers.iter().filter(reigns).max_by_key(|answer| answer.claim) {
-        let theirs = other
-            .summary
-            .as_ref()
-            .map(|theirs| compare(own.summary, own.digest, theirs, rules));
-        let harmless = match theirs {
-            Some(Relation::Same | Relation::Newer(_)) => true,
-            Some(Relation::Older(ours) | Relation::Diverged { ours, .. }) => ours.is_empty(),
-            Some(Relation::Foreign | Relation::Corrupt { .. }) | None => false,
-        };
-        let epoch = other.claim.unwrap_or(Epoch::NONE);
-        return Some(if harmless {
-            Decision::Yield { to: other.name.clone() }
-        } else {
-            Decision::Superseded {
-                by: (other.name.clone(), epoch),
-            }
-        });
-    }
+    Some(if harmless {
+        Decision::Yield {
+            to: master.name.clone(),
+        }
+    } else {
+        Decision::Superseded {
+            by: (master.name.clone(), master.claim.unwrap_or(Epoch::NONE)),
+        }
+    })
+}
+
+/// A restart deposes nobody: somebody promised a higher epoch to a candidate that is not in sight.
+fn somebody_promised(own: Own<'_>, answers: &[Answer]) -> Option<Decision> {
+    let mine = last_reign(own);
     let promised = answers
         .iter()
         .map(|answer| (Some(&answer.name), answer.promise))
         .chain([(None, own.promise)]);
-    let higher = promised.filter(|(_, promise)| promise.number > mine.number && !drawn(*promise));
+    let higher =
+        promised.filter(|(_, promise)| promise.number > mine.number && own.drawn != Some(*promise) && *promise != mine);
     let (who, promise) = higher.max_by_key(|(_, promise)| *promise)?;
     let who = who.map_or_else(|| "this registry".to_owned(), ToString::to_string);
     Some(Decision::Wait {

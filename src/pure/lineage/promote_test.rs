@@ -224,6 +224,13 @@ fn nobody_leads_who_lacks_updates_of_somebody_who_answers() {
     Case::new(Promotion, 1, own())
         .hears(answer("r2", 1, foreign))
         .gives("FOREIGN_STORE r2");
+    let mut strange = own();
+    strange.database = Some(DatabaseId::from_bits(2));
+    // A stranger does not keep anybody from following the master of the own database.
+    Case::new(Resume, 1, own())
+        .hears(answer("r3", 9, strange))
+        .hears(leading("r2", 2, later(2, "r2", 11, 12)))
+        .gives("yield r2");
     let mut damaged = own();
     damaged.end.digest.0[0] ^= 1;
     Case::new(Promotion, 1, own())
@@ -352,6 +359,15 @@ fn an_empty_master_founds_only_where_nobody_reigned() {
         .hears(nothing("r2", 1))
         .on(|terms| terms.accept_loss = true)
         .gives("reign 2");
+    // Whoever reigns is followed: there is nothing here to be lost.
+    empty().hears(leading("r2", 1, own())).gives("yield r2");
+    let promoted = Case {
+        intent: Promotion,
+        ..empty()
+    };
+    promoted
+        .hears(leading("r2", 1, own()))
+        .gives("MASTER_OUT_OF_DATE this registry's database is empty, but r2 holds");
     empty()
         .misses(silent("r2", Some(own()), 10))
         .gives("MASTER_OUT_OF_DATE r2");

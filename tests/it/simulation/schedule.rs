@@ -106,14 +106,20 @@ fn whole(world: &mut World) -> Checked {
     quiet(world)
 }
 
-/// Mostly a grid is founded in peace; sometimes the trouble begins at once.
+/// Mostly a grid is founded in peace; sometimes the trouble begins at once. In some lives not all are there from the start.
 fn found(world: &mut World) -> Checked {
     let start = |role| Start {
         role,
         ..Start::default()
     };
+    let all = world.peers.len();
+    let founders = if world.chance.hits(1, 3) {
+        1 + world.chance.index(all)
+    } else {
+        all
+    };
     world.start(0, start(Role::Master))?;
-    for index in 1..world.peers.len() {
+    for index in 1..founders {
         world.start(index, start(Role::Replica))?;
     }
     if world.chance.hits(1, 5) {
@@ -122,9 +128,9 @@ fn found(world: &mut World) -> Checked {
     }
     world.until(QUIET, "the grid is founded", |world| {
         let end = world.peers[0].disk.end;
-        world.peers.iter().all(|peer| peer.disk.end == end)
+        world.peers.iter().take(founders).all(|peer| peer.disk.end == end)
             && world.standing(0) == Standing::Leading
-            && world.core(0).database().deployment().registries.len() == world.peers.len()
+            && world.core(0).database().deployment().registries.len() == founders
     })
 }
 

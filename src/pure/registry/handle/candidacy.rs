@@ -209,7 +209,6 @@ impl Registry {
         };
         let unrecorded = self.is_unrecorded();
         self.trouble = None;
-        self.assign(Role::Master, out);
         self.seat = Seat::Leading(Box::new(Reigning {
             epoch,
             proof: proof.clone(),
@@ -230,6 +229,8 @@ impl Registry {
             });
             self.append_own(payload, RequestId::from_bits(moment.dice ^ 1), moment, out);
         }
+        // Behind the reign: a crash between the two must not leave a master that never reigned.
+        self.assign(Role::Master, out);
         // Asked for once: what comes later is a plain master.
         self.config.promote = false;
         self.config.accept_loss = false;
