@@ -2,7 +2,11 @@
 //!
 //! Machines are noisy: compare figures of one run, and ratios rather than seconds. Nothing here is asserted.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench starts daemons, reads clocks and prints figures")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a bench starts daemons, reads clocks and prints figures"
+)]
 
 use floe::client::{Client, Options};
 use floe::pure::base::{Address, RequestId};
