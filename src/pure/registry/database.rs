@@ -8,7 +8,7 @@
 //!
 //! Every change returns the [`Batch`] that makes it durable. Invariants: serials have no gaps, each digest chains over the
 //! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments. The log
-//! is guarded by its digests, the values by a [`Seal`] that changes with each of them.
+//! is guarded by its digests, the values by a seal that changes with each of them.
 
 use super::effect::{Batch, Image};
 use super::payload::Payload;

@@ -208,12 +208,14 @@ impl View {
                 row.name
             ));
         }
-        for server in self
-            .servers(None)
-            .into_iter()
-            .filter(|server| !server.reason.is_empty() && server.state != ServerState::Unknown)
-        {
-            warnings.push(format!("server {} is {}: {}", server.id, server.state, server.reason));
+        // What an operator stopped is as it should be; what a node cannot keep up is not.
+        let failing = |state| matches!(state, ServerState::BackingOff | ServerState::ActivationTimedOut);
+        for server in self.servers(None).into_iter().filter(|server| failing(server.state)) {
+            let look = format!("`floe server show {}` tells more", server.id);
+            warnings.push(format!(
+                "server {} is {}: {}; {look}",
+                server.id, server.state, server.reason
+            ));
         }
         warnings
     }
