@@ -5,6 +5,7 @@ pub mod failure;
 mod gauges;
 pub mod ground;
 pub mod node;
+mod outside;
 mod publish;
 pub mod registry;
 mod signals;

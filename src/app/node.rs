@@ -3,32 +3,27 @@
 //! As for a registry, what is durable is written and synced before anything is said or done. Processes are found again
 //! before the first word: what runs is known before anybody is told.
 
-use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
-use super::ground::{Ground, SharedIdentity, greet, start_gossip};
-use super::publish::News;
+use super::ground::{Ground, SharedIdentity};
+use super::outside::{INBOX, Outside};
+use crate::io::clock;
 use crate::io::config::{self, Kind, OnStop};
-use crate::io::gossip::Gossip;
-use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
+use crate::io::net::{Arrival, Reader};
 use crate::io::process::{self, Supervisor, read_value, write_value};
-use crate::io::store::{Folder, remembered};
 use crate::io::telemetry::metrics::Metrics;
-use crate::io::{clock, http};
 use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Change, PeerKind, Record, Target};
+use crate::pure::membership::{PeerKind, Record};
 use crate::pure::node::{Config, Effect, Event, Node, Restored};
+use crate::pure::protocol::Request;
 use crate::pure::protocol::report::ServerState;
-use crate::pure::protocol::{ReplyTo, Request};
 use crate::pure::supervisor::Event as ServerEvent;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-/// Most arrivals that wait for the loop.
-const INBOX: usize = 4096;
 /// How often the host's load is read.
 const LOAD_EVERY: Duration = Duration::from_secs(5);
 
@@ -99,23 +94,11 @@ struct Shell {
     supervisor: Supervisor,
     identity: SharedIdentity,
     files: Files,
-    remembered: PathBuf,
-    network: Network,
-    gossip: Arc<Gossip>,
-    greeted: watch::Sender<Vec<Target>>,
-    news: News,
+    outside: Outside,
     metrics: Metrics,
-    replies: BTreeMap<ReplyTo, Replier>,
-    next_reply: u64,
     wake: Option<Time>,
     finished: bool,
-    unready: watch::Sender<Vec<String>>,
-    beat: Arc<Heartbeat>,
-    arrivals: mpsc::Receiver<Arrival>,
-    members: mpsc::Receiver<Vec<Change>>,
     processes: mpsc::Receiver<(ServerId, ServerEvent)>,
-    /// Held for its lock.
-    _folder: Folder,
 }
 
 impl Shell {
@@ -128,9 +111,6 @@ impl Shell {
         files: Files,
     ) -> Result<Self, Failure> {
         let metrics = Metrics::install(PeerKind::Node).map_err(Failure::at("set up metrics"))?;
-        let (inbox, arrivals) = mpsc::channel(INBOX);
-        let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
-        let beat = Arc::new(Heartbeat::default());
         let first = Record {
             card: ground.card.clone(),
             role: None,
@@ -140,50 +120,20 @@ impl Shell {
             obeys: core.obeys(),
             servers: None,
         };
-        let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
-        let gossip = Arc::new(gossip);
-        let greeted = greet(gossip.clone());
         // A node answers everything through its loop: it is asked little.
         let reader: Reader = Arc::new(|_: &Request| None);
-        if let Some(listener) = ground.http {
-            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
-            let settings = http::Settings::of(&config, &ground.card);
-            tokio::spawn(http::serve(
-                listener,
-                Arc::new(backend),
-                metrics.clone(),
-                settings,
-                std::future::pending(),
-            ));
-        }
-        let network = Network::start(
-            ground.control,
-            Settings::new(ground.card.clone(), config.grid.clone()),
-            inbox,
-            reader,
-        );
-        tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
+        let identity = ground.identity.clone();
+        let outside = Outside::open(&config, ground, metrics.clone(), first, reader).await?;
         Ok(Self {
             core,
             supervisor,
-            identity: ground.identity,
+            identity,
+            outside,
             files,
-            remembered: ground.folder.remembered(),
-            network,
-            gossip,
-            greeted,
-            news: News::default(),
             metrics,
-            replies: BTreeMap::new(),
-            next_reply: 0,
             wake: None,
             finished: false,
-            unready,
-            beat,
-            arrivals,
-            members,
             processes,
-            _folder: ground.folder,
         })
     }
 
@@ -213,11 +163,11 @@ impl Shell {
                     self.count(&event);
                     Event::Server { id, event }
                 }
-                Some(arrival) = self.arrivals.recv() => match self.event(arrival) {
+                Some(arrival) = self.outside.arrivals.recv() => match self.event(arrival) {
                     Some(event) => event,
                     None => continue,
                 },
-                Some(changes) = self.members.recv() => Event::Members(changes),
+                Some(changes) = self.outside.members.recv() => Event::Members(changes),
                 _ = upkeep.tick() => {
                     self.metrics.run_upkeep();
                     Event::Load(process::host_load())
@@ -231,9 +181,8 @@ impl Shell {
                 self.turn(Event::Wake)?;
             }
         }
-        drop(self.gossip);
         tokio::select! {
-            () = self.network.stop() => {}
+            () = self.outside.close() => {}
             () = stop.wait() => tracing::warn!("stopping at once"),
         }
         Ok(())
@@ -246,7 +195,7 @@ impl Shell {
             Arrival::Unreachable { peer, address, reason } => Event::Unreachable { peer, address, reason },
             Arrival::Message { from, message } => Event::Message { from, message },
             Arrival::Request { request, reply, .. } if *request == Request::Watch => {
-                self.news.watch(reply);
+                self.outside.watch(reply);
                 return None;
             }
             Arrival::Request {
@@ -255,10 +204,7 @@ impl Shell {
                 request,
                 reply,
             } => {
-                self.next_reply += 1;
-                let to = ReplyTo(self.next_reply);
-                self.replies.retain(|_, reply| !reply.is_closed());
-                self.replies.insert(to, reply);
+                let to = self.outside.admit(reply);
                 Event::Request {
                     to,
                     actor,
@@ -271,7 +217,7 @@ impl Shell {
 
     /// One turn of the loop: an event in, the durable part synced, the rest done.
     fn turn(&mut self, event: Event) -> Result<(), Failure> {
-        self.beat.beat();
+        self.outside.beat();
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let effects = self.core.handle(event, &clock::moment());
@@ -312,25 +258,15 @@ impl Shell {
     fn act(&mut self, effect: Effect) {
         match effect {
             Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) | Effect::ReadLogs { .. } => {}
-            Effect::Remember(peers) => {
-                if let Err(error) = tokio::task::block_in_place(|| remembered::save(&self.remembered, &peers)) {
-                    tracing::warn!(%error, "remembered peers not written");
-                }
-            }
+            Effect::Remember(peers) => self.outside.remember(&peers),
             Effect::Send { to, message } => {
-                self.network.send(&to, message);
+                self.outside.send(&to, message);
             }
             Effect::Reply { to, response, last } => {
-                let reply = if last { self.replies.remove(&to) } else { None };
-                if let Some(reply) = reply.as_ref().or_else(|| self.replies.get(&to)) {
-                    reply.send(response, last);
-                }
+                self.outside.reply(to, response, last);
             }
-            Effect::Publish(record) => self.gossip.publish(*record),
-            Effect::Dial(targets) => {
-                self.greeted.send_replace(targets.clone());
-                self.network.dial(targets);
-            }
+            Effect::Publish(record) => self.outside.publish(*record),
+            Effect::Dial(targets) => self.outside.dial(targets),
             Effect::Spawn {
                 server,
                 run,
@@ -348,7 +284,7 @@ impl Shell {
                     tracing::warn!(%server, %error, "the server's directory stays");
                 }
             }
-            Effect::Happened(happening) => self.news.tell(&happening),
+            Effect::Happened(happening) => self.outside.tell(&happening),
             Effect::Wake(at) => self.wake = Some(at),
             Effect::Finished => self.finished = true,
         }
@@ -373,7 +309,7 @@ impl Shell {
                 .set(&[state.as_str()], states.get(&state).copied().unwrap_or(0) as f64);
         }
         self.metrics.node.obeyed_epoch.set(self.core.obeys().number as f64);
-        self.metrics.inbox.depth.set(self.arrivals.len() as f64);
+        self.metrics.inbox.depth.set(self.outside.arrivals.len() as f64);
         self.metrics.inbox.bound.set(INBOX as f64);
         let alone = !self.core.reaches_a_registry();
         let reasons = if alone {
@@ -381,6 +317,6 @@ impl Shell {
         } else {
             Vec::new()
         };
-        self.unready.send_replace(reasons);
+        self.outside.set_unready(reasons);
     }
 }

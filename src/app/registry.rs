@@ -4,32 +4,25 @@
 //! one transaction, swaps the readers' view, and only then sends, answers and publishes. A disk that fails ends the process:
 //! memory that is ahead of the disk must not speak.
 
-use super::backend::{Daemon, Heartbeat};
 use super::failure::Failure;
 use super::gauges::{self, Gauges};
-use super::ground::{Ground, SharedIdentity, greet, start_gossip};
-use super::publish::News;
+use super::ground::{Ground, SharedIdentity};
+use super::outside::{INBOX, Outside};
+use crate::io::clock;
 use crate::io::config::{self, Kind};
-use crate::io::gossip::Gossip;
-use crate::io::net::{Arrival, Network, Reader, Replier, Settings};
-use crate::io::store::{Database as Store, remembered};
+use crate::io::net::{Arrival, Reader};
+use crate::io::store::Database as Store;
 use crate::io::telemetry::metrics::Metrics;
-use crate::io::{clock, http};
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
-use crate::pure::membership::{Change, PeerCard, PeerKind, Record, Role, Target};
+use crate::pure::membership::{PeerCard, PeerKind, Record, Role};
 use crate::pure::protocol::Request;
-use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, ReplyTo, View};
+use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, View};
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
 
-/// Most arrivals that wait for the loop.
-pub const INBOX: usize = 4096;
 /// Most arrivals that share one transaction.
 const BATCH: usize = 256;
 
@@ -88,23 +81,11 @@ struct Shell {
     core: Registry,
     store: Store,
     identity: SharedIdentity,
-    remembered: PathBuf,
+    outside: Outside,
     view: Arc<ArcSwap<View>>,
-    network: Network,
-    gossip: Arc<Gossip>,
-    greeted: watch::Sender<Vec<Target>>,
-    news: News,
     gauges: Gauges,
     metrics: Metrics,
-    replies: BTreeMap<ReplyTo, Replier>,
-    next_reply: u64,
     wake: Option<Time>,
-    unready: watch::Sender<Vec<String>>,
-    beat: Arc<Heartbeat>,
-    arrivals: mpsc::Receiver<Arrival>,
-    members: mpsc::Receiver<Vec<Change>>,
-    /// Held for its lock.
-    _folder: crate::io::store::Folder,
 }
 
 impl Shell {
@@ -112,51 +93,18 @@ impl Shell {
         let view = Arc::new(ArcSwap::from_pointee(core.view()));
         let metrics = Metrics::install(PeerKind::Registry).map_err(Failure::at("set up metrics"))?;
         let reader = reader(view.clone(), metrics.clone());
-        let (inbox, arrivals) = mpsc::channel(INBOX);
-        let (unready, readiness) = watch::channel(vec!["starting".to_owned()]);
-        let beat = Arc::new(Heartbeat::default());
         let first = first_record(&ground.card, core.promise());
-        let (gossip, members) = start_gossip(&config, &ground.card, ground.gossip, &ground.identity, first).await?;
-        let gossip = Arc::new(gossip);
-        let greeted = greet(gossip.clone());
-        if let Some(listener) = ground.http {
-            let backend = Daemon::new(reader.clone(), inbox.clone(), readiness, beat.clone());
-            let settings = http::Settings::of(&config, &ground.card);
-            tokio::spawn(http::serve(
-                listener,
-                Arc::new(backend),
-                metrics.clone(),
-                settings,
-                std::future::pending(),
-            ));
-        }
-        let network = Network::start(
-            ground.control,
-            Settings::new(ground.card.clone(), config.grid.clone()),
-            inbox,
-            reader,
-        );
-        tracing::info!(peer = %ground.card.name, address = %ground.card.address, http = ?ground.card.http, "listening");
+        let identity = ground.identity.clone();
+        let outside = Outside::open(&config, ground, metrics.clone(), first, reader).await?;
         let shell = Self {
             core,
             store,
-            identity: ground.identity,
-            remembered: ground.folder.remembered(),
+            identity,
+            outside,
             view,
-            network,
-            gossip,
-            greeted,
-            news: News::default(),
             gauges: Gauges::new(metrics.clone()),
             metrics,
-            replies: BTreeMap::new(),
-            next_reply: 0,
             wake: None,
-            unready,
-            beat,
-            arrivals,
-            members,
-            _folder: ground.folder,
         };
         Ok(shell)
     }
@@ -172,8 +120,8 @@ impl Shell {
                 .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let events = tokio::select! {
                 () = stop.wait() => break,
-                Some(arrival) = self.arrivals.recv() => self.collect(arrival),
-                Some(changes) = self.members.recv() => vec![Event::Members(changes)],
+                Some(arrival) = self.outside.arrivals.recv() => self.collect(arrival),
+                Some(changes) = self.outside.members.recv() => vec![Event::Members(changes)],
                 _ = upkeep.tick() => { self.metrics.run_upkeep(); continue }
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
             };
@@ -186,8 +134,7 @@ impl Shell {
         }
         tracing::info!("stopping");
         super::signals::notify_stopping();
-        drop(self.gossip);
-        self.network.stop().await;
+        self.outside.close().await;
         Ok(())
     }
 
@@ -195,7 +142,9 @@ impl Shell {
     fn collect(&mut self, first: Arrival) -> Vec<Event> {
         let mut events: Vec<Event> = self.event(first).into_iter().collect();
         while events.len() < BATCH {
-            let Ok(arrival) = self.arrivals.try_recv() else { break };
+            let Ok(arrival) = self.outside.arrivals.try_recv() else {
+                break;
+            };
             events.extend(self.event(arrival));
         }
         events
@@ -208,7 +157,7 @@ impl Shell {
             Arrival::Unreachable { peer, address, reason } => Event::Unreachable { peer, address, reason },
             Arrival::Message { from, message } => Event::Message { from, message },
             Arrival::Request { request, reply, .. } if *request == Request::Watch => {
-                self.news.watch(reply);
+                self.outside.watch(reply);
                 return None;
             }
             Arrival::Request {
@@ -217,9 +166,7 @@ impl Shell {
                 request,
                 reply,
             } => {
-                self.next_reply += 1;
-                let to = ReplyTo(self.next_reply);
-                self.replies.insert(to, reply);
+                let to = self.outside.admit(reply);
                 Event::Request {
                     to,
                     actor,
@@ -232,7 +179,7 @@ impl Shell {
 
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
     fn turn(&mut self, events: Vec<Event>) -> Result<(), Failure> {
-        self.beat.beat();
+        self.outside.beat();
         let mut said = Vec::new();
         let mut durable = Vec::new();
         for event in events {
@@ -249,8 +196,8 @@ impl Shell {
             tokio::task::block_in_place(|| self.make_durable(durable))?;
         }
         let view = Arc::new(self.core.view());
-        self.gauges.turned(&view, self.arrivals.len(), INBOX);
-        self.unready.send_replace(unready(&view));
+        self.gauges.turned(&view, self.outside.arrivals.len(), INBOX);
+        self.outside.set_unready(unready(&view));
         self.view.store(view);
         for effect in said {
             self.say(effect);
@@ -291,28 +238,18 @@ impl Shell {
     fn say(&mut self, effect: Effect) {
         match effect {
             Effect::Identity(_) | Effect::Commit(_) => {}
-            Effect::Remember(peers) => {
-                if let Err(error) = tokio::task::block_in_place(|| remembered::save(&self.remembered, &peers)) {
-                    tracing::warn!(%error, "remembered peers not written");
-                }
-            }
+            Effect::Remember(peers) => self.outside.remember(&peers),
             Effect::Send { to, message } => {
                 self.gauges.sent(&message);
-                self.network.send(&to, message);
+                self.outside.send(&to, message);
             }
             Effect::Reply { to, response, last } => {
                 self.gauges.replied(to, &response, clock::now());
-                let reply = if last { self.replies.remove(&to) } else { None };
-                if let Some(reply) = reply.as_ref().or_else(|| self.replies.get(&to)) {
-                    reply.send(response, last);
-                }
+                self.outside.reply(to, response, last);
             }
-            Effect::Publish(record) => self.gossip.publish(*record),
-            Effect::Dial(targets) => {
-                self.greeted.send_replace(targets.clone());
-                self.network.dial(targets);
-            }
-            Effect::Happened(happening) => self.news.tell(&happening),
+            Effect::Publish(record) => self.outside.publish(*record),
+            Effect::Dial(targets) => self.outside.dial(targets),
+            Effect::Happened(happening) => self.outside.tell(&happening),
             Effect::Wake(at) => self.wake = Some(at),
         }
     }
