@@ -35,6 +35,10 @@ pub struct Wishes {
     pub accept_loss: bool,
     /// Lead although a registry that answers is ahead or diverged.
     pub force: bool,
+    /// Look first: lead and follow nobody, change nothing.
+    pub readonly: bool,
+    /// Lead although too few others are in sight.
+    pub alone: bool,
 }
 
 /// Runs a registry until a signal ends it.
@@ -64,7 +68,10 @@ pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> 
         promote: wishes.promote,
         accept_loss: wishes.accept_loss,
         force: wishes.force,
-        require_proof: false,
+        readonly: wishes.readonly,
+        alone: wishes.alone,
+        sight: section.sight,
+        require_proof: section.require_proof,
         min_copies: section.min_copies,
         copy_deadline: section.copy_deadline,
         discovery_window: section.discovery_window,

@@ -237,6 +237,7 @@ pub(super) fn registry() -> RegistryReport {
             version: "4.91".into(),
             behind: 2,
         }],
+        others: Vec::new(),
     }
 }
 pub(super) fn resolved() -> Resolved {

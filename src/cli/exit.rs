@@ -41,7 +41,9 @@ impl From<ErrorCode> for Exit {
     fn from(code: ErrorCode) -> Self {
         match code {
             ErrorCode::NotFound => Self::NotFound,
-            ErrorCode::NotMaster | ErrorCode::Precondition | ErrorCode::StaleEpoch => Self::Precondition,
+            ErrorCode::NotMaster | ErrorCode::Reviewing | ErrorCode::Precondition | ErrorCode::StaleEpoch => {
+                Self::Precondition
+            }
             ErrorCode::InDoubt => Self::InPart,
             ErrorCode::TimedOut => Self::TimedOut,
             ErrorCode::Invalid | ErrorCode::Unavailable | ErrorCode::Overloaded | ErrorCode::Internal => Self::Failed,

@@ -2,7 +2,9 @@
 
 use super::output::Row;
 use crate::io::config::Shown;
-use crate::pure::protocol::report::{ApplicationReport, FollowerRow, NodeRow, PeerRow, RegistryRow, ServerReport};
+use crate::pure::protocol::report::{
+    ApplicationReport, FollowerRow, NodeRow, PeerRow, RegistryRow, ServerReport, StandingRow,
+};
 
 impl Row for RegistryRow {
     const HEAD: &'static [&'static str] = &["REGISTRY", "ROLE", "STANDING", "VERSION", "BEHIND", "ADDRESS", "REASON"];
@@ -47,6 +49,20 @@ impl Row for PeerRow {
             self.address.clone(),
             or_dash(&self.http),
             or_dash(&self.version),
+        ]
+    }
+}
+
+impl Row for StandingRow {
+    const HEAD: &'static [&'static str] = &["REGISTRY", "ANSWERS", "STANDING", "VERSION", "PROMISED", "DATABASE"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            if self.answers { "yes" } else { "no" }.to_owned(),
+            or_dash(&self.standing),
+            or_dash(&self.version),
+            self.promise.to_string(),
+            self.relation.clone(),
         ]
     }
 }

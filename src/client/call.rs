@@ -104,6 +104,7 @@ impl<'a> Call<'a> {
             ErrorCode::InDoubt
             | ErrorCode::Invalid
             | ErrorCode::NotFound
+            | ErrorCode::Reviewing
             | ErrorCode::Precondition
             | ErrorCode::Unavailable
             | ErrorCode::TimedOut
@@ -198,6 +199,7 @@ impl<'a> Call<'a> {
         matches!(self.request, Request::Apply { .. } | Request::Remove { .. })
     }
     fn is_read(&self) -> bool {
+        // An order to a registry is safe to send twice: what is done already is done.
         !self.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
     }
 }

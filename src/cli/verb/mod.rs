@@ -14,7 +14,10 @@ pub(super) mod dev_web;
 pub(super) mod node_list;
 pub(super) mod node_run;
 pub(super) mod peer_list;
+pub(super) mod registry_demote;
+pub(super) mod registry_lead;
 pub(super) mod registry_list;
+pub(super) mod registry_promote;
 pub(super) mod registry_run;
 pub(super) mod registry_show;
 pub(super) mod resolve;
@@ -52,6 +55,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Registry(Registry::Run(args)) => registry_run::run(args),
         Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Show(args)) => registry_show::run(args, &mut *open()?, output),
+        Noun::Registry(Registry::Promote(args)) => registry_promote::run(args, &mut *open()?, output),
+        Noun::Registry(Registry::Demote(args)) => registry_demote::run(args, &mut *open()?, output),
+        Noun::Registry(Registry::Lead(args)) => registry_lead::run(args, &mut *open()?, output),
         Noun::Node(Node::Run(args)) => node_run::run(args),
         Noun::Node(Node::List(args)) => node_list::run(args, &mut *open()?, output),
         Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),

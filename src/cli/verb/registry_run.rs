@@ -33,6 +33,13 @@ pub(in crate::cli) struct Args {
     /// Lead although a registry that answers holds more; its data stays untouched there
     #[arg(long)]
     force: bool,
+    /// Look first: take no updates, lead and follow nobody, change nothing here or elsewhere; `floe registry show` tells how
+    /// the other registries stand to this one
+    #[arg(long, conflicts_with_all = ["promote", "accept_loss", "force"])]
+    readonly: bool,
+    /// Lead although too few of the other registries are in sight, until it stops
+    #[arg(long, conflicts_with = "readonly")]
+    alone: bool,
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -57,6 +64,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
         promote: args.promote,
         accept_loss: args.accept_loss,
         force: args.force,
+        readonly: args.readonly,
+        alone: args.alone,
     };
     daemon::run(registry::run(config, wishes))
 }

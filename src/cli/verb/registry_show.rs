@@ -31,12 +31,17 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     let Response::Registry(report) = response else {
         return Err(Failing::other_answer());
     };
-    let followers = output.table_of(&report.followers);
-    output.value(&*report, |report| text_of(report, &followers))?;
+    show(&report, output)
+}
+
+pub(super) fn show(report: &RegistryReport, output: &mut Output<'_>) -> Result<Exit, Failing> {
+    let tables = [output.table_of(&report.followers), output.table_of(&report.others)];
+    output.value(report, |report| text_of(report, &tables))?;
     Ok(Exit::Done)
 }
 
-fn address_of(name: &PeerName, link: &mut dyn Ask) -> Result<Address, Failing> {
+/// Where a registry of the grid listens.
+pub(super) fn address_of(name: &PeerName, link: &mut dyn Ask) -> Result<Address, Failing> {
     let Response::Status(report) = link.get(Request::Status)? else {
         return Err(Failing::other_answer());
     };
@@ -49,7 +54,7 @@ fn address_of(name: &PeerName, link: &mut dyn Ask) -> Result<Address, Failing> {
         .map_err(|error| Failing::unreachable(format!("failed to find registry {name}: {error}")))
 }
 
-fn text_of(report: &RegistryReport, followers: &str) -> String {
+fn text_of(report: &RegistryReport, [followers, others]: &[String; 2]) -> String {
     let facts = [
         ("registry", report.name.clone()),
         ("role", format!("{} ({})", report.role, report.role_source)),
@@ -69,6 +74,10 @@ fn text_of(report: &RegistryReport, followers: &str) -> String {
     if !report.followers.is_empty() {
         text.push('\n');
         text.push_str(followers);
+    }
+    if !report.others.is_empty() {
+        text.push_str("\nthe others, and how their databases stand to this one:\n");
+        text.push_str(others);
     }
     text
 }

@@ -7,6 +7,7 @@ use super::layers::Values;
 use super::sections::{Config, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
 use super::shape::Shaped;
 use crate::pure::base::Address;
+use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
 use std::path::PathBuf;
 
@@ -180,6 +181,12 @@ impl Getters<'_> {
             copy_deadline: self.duration("registry.copy_deadline")?,
             discovery_window: self.duration("registry.discovery_window")?,
             log_keep: self.count("registry.log_keep")?,
+            require_proof: self.text("registry.promote_requires")? == "proven",
+            sight: match self.text("registry.sight")?.as_str() {
+                "any" => Sight::Any,
+                "off" => Sight::Off,
+                _ => Sight::Majority,
+            },
         })
     }
 

@@ -146,6 +146,18 @@ pub const KEYS: &[Key] = &[
         "entries that stay in the log",
     ),
     key(
+        "registry.promote_requires",
+        Choice(&["known", "proven"]),
+        Is("known"),
+        "what must be known of its log before a registry leads",
+    ),
+    key(
+        "registry.sight",
+        Choice(&["majority", "any", "off"]),
+        Is("majority"),
+        "how many other registries a master must be in contact with",
+    ),
+    key(
         "node.host",
         Text,
         Without("the host of peer.advertise"),

@@ -1,6 +1,7 @@
 //! The sections as types. Ranges and defaults stand in `schema`; what a value costs in `config/*.toml`.
 
 use crate::pure::base::{Address, GridName, PeerName};
+use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +117,10 @@ pub struct Registry {
     pub discovery_window: Duration,
     /// Entries that stay in the log; older ones only as state.
     pub log_keep: u64,
+    /// Lead only when it is proven that nothing acknowledged is missing (`promote_requires = "proven"`).
+    pub require_proof: bool,
+    /// How many of the other registries a master must be in contact with.
+    pub sight: Sight,
 }
 
 /// `[node]`.

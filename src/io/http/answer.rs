@@ -26,6 +26,7 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Applied(report) => whole(&report),
         Answer::Commanded(report) => whole(&report),
         Answer::Logs(report) => whole(&report),
+        Answer::Promotion(report) => whole(&report),
     }
 }
 
@@ -55,7 +56,9 @@ fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Invalid => StatusCode::BAD_REQUEST,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::NotMaster | ErrorCode::Precondition | ErrorCode::StaleEpoch => StatusCode::CONFLICT,
+        ErrorCode::NotMaster | ErrorCode::Reviewing | ErrorCode::Precondition | ErrorCode::StaleEpoch => {
+            StatusCode::CONFLICT
+        }
         ErrorCode::Unavailable | ErrorCode::InDoubt | ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,

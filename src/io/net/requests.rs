@@ -259,6 +259,7 @@ fn count(kind: &'static str, response: &Response) {
             ErrorCode::Invalid
             | ErrorCode::NotFound
             | ErrorCode::NotMaster
+            | ErrorCode::Reviewing
             | ErrorCode::Precondition
             | ErrorCode::Unavailable
             | ErrorCode::StaleEpoch => "refused",
@@ -287,6 +288,9 @@ fn kind(request: &Request) -> &'static str {
         Request::Command { .. } => "command",
         Request::Activate { .. } => "activate",
         Request::Logs { .. } => "logs",
+        Request::Promote { .. } => "promote",
+        Request::Demote { .. } => "demote",
+        Request::LeadAlone => "lead-alone",
     }
 }
 

@@ -16,7 +16,6 @@ use super::folder::Folder;
 use super::slot::{PAYLOAD_BYTES_MAX, SLOT_BYTES, Slot};
 use crate::io::clock;
 use crate::pure::base::{GridName, InstanceId, PeerName};
-use crate::pure::lineage::Epoch;
 use crate::pure::membership::{Identity, PeerKind};
 use crate::pure::wire::{CodecError, decode, encode};
 use std::fs::{File, OpenOptions};
@@ -251,17 +250,8 @@ impl IdentityFile {
 
 /// Makes the file with both slots written, whole or not at all.
 fn create(path: &Path, owner: &Owner) -> Result<(), IdentityError> {
-    let identity = Identity {
-        grid: owner.grid.clone(),
-        name: owner.name.clone(),
-        kind: owner.kind,
-        instance: InstanceId::from_bits(clock::dice()),
-        generation: 0,
-        promise: Epoch::NONE,
-        drawn: None,
-        role: None,
-        file_role: None,
-    };
+    let instance = InstanceId::from_bits(clock::dice());
+    let identity = Identity::new(owner.grid.clone(), owner.name.clone(), owner.kind, instance);
     let payload = encode(&identity);
     let mut bytes = Vec::with_capacity(2 * SLOT_BYTES);
     for sequence in [1, 2] {

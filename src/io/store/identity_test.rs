@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::pure::base::EpochId;
+use crate::pure::lineage::Epoch;
 
 fn owner() -> Owner {
     Owner {

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod entry;
 pub mod promote;
 pub mod rules;
+pub mod sight;
 pub mod version;
 
 pub use compare::{Relation, Summary, Surplus};

@@ -6,6 +6,7 @@
 
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
+use super::sight::Sight;
 use super::version::{Digest, Epoch, Serial, Version};
 use crate::pure::base::{DatabaseId, PeerName};
 
@@ -34,6 +35,10 @@ pub struct Own<'a> {
     pub digest: &'a dyn Fn(Serial) -> Option<Digest>,
     /// Its log is not empty and does not name it: updates were acknowledged without counting it.
     pub unrecorded: bool,
+    /// The epoch for which it handed its reign over, to a candidate that did not come to reign in time.
+    pub handed: Option<Epoch>,
+    /// The epoch that it drew on an operator's order which a crash interrupted: only who reigns above it comes first.
+    pub ordered: Option<Epoch>,
 }
 
 /// A peer that answered.
@@ -49,6 +54,12 @@ pub struct Answer {
     pub summary: Option<Summary>,
     /// It may have lost copies that it acknowledged: it does not count in the proof.
     pub unproven: bool,
+    /// The candidate's log names it: copies were counted among such.
+    pub member: bool,
+    /// The highest epoch that it drew itself.
+    pub drawn: Option<Epoch>,
+    /// It collects promises for that epoch now.
+    pub preparing: bool,
 }
 
 /// A registry that did not answer, with what is remembered of it.
@@ -71,6 +82,8 @@ pub struct Terms {
     pub registries: u64,
     /// Lead only when it is proven that nothing acknowledged is missing.
     pub require_proof: bool,
+    /// How many registries must be in contact.
+    pub sight: Sight,
     /// Lead although a silent registry was ahead when it was last heard.
     pub accept_loss: bool,
     /// Lead although a registry that answers is ahead or diverged.
@@ -185,8 +198,14 @@ pub fn decide(
     let proof = proof(own, answers, silent, terms, rules);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
         return Decision::Wait {
-            reason: format!("not proven to be complete: {}", proof.text),
+            reason: format!(
+                "promote_requires = \"proven\", and this is not proven: {}; goes on by itself when they come, --accept-loss overrides",
+                proof.text
+            ),
         };
+    }
+    if let Some(decision) = out_of_sight(own, answers, silent, terms) {
+        return decision;
     }
     let heard = answers
         .iter()
@@ -256,9 +275,14 @@ fn last_reign(own: Own<'_>) -> Epoch {
         .map_or(Epoch::NONE, |reign| reign.epoch)
 }
 
+/// What others are measured against: the epoch of an order that was interrupted, else its last reign.
+fn own_epoch(own: Own<'_>) -> Epoch {
+    own.ordered.unwrap_or_else(|| last_reign(own))
+}
+
 /// A restart deposes nobody: somebody reigns higher than this registry last did.
 fn somebody_reigns(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Decision> {
-    let mine = last_reign(own);
+    let mine = own_epoch(own);
     let other = |claim: Epoch| claim.number >= mine.number && own.drawn != Some(claim) && claim != mine;
     let reigns = answers.iter().filter(|answer| answer.claim.is_some_and(other));
     let master = reigns.max_by_key(|answer| answer.claim)?;
@@ -282,20 +306,54 @@ fn somebody_reigns(own: Own<'_>, answers: &[Answer], rules: Rules) -> Option<Dec
     })
 }
 
+/// Too few of the registries that the log names are in contact: the others may be following somebody else.
+fn out_of_sight(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms) -> Option<Decision> {
+    let members = answers
+        .iter()
+        .filter(|answer| answer.member && answer.summary.is_some());
+    let seen = u64::try_from(members.count()).unwrap_or(u64::MAX).saturating_add(1);
+    let needed = terms.sight.needed(terms.registries);
+    let missing: Vec<String> = silent.iter().map(|peer| peer.name.to_string()).collect();
+    (seen < needed).then(|| Decision::Wait {
+        reason: format!(
+            "{seen} of {} registries in sight, {needed} are needed (sight = \"{}\"); missing: {}. It goes on by itself when they come; if they are gone for good: floe registry lead {} --alone",
+            terms.registries,
+            terms.sight,
+            if missing.is_empty() { "none that was met".to_owned() } else { missing.join(", ") },
+            own.name
+        ),
+    })
+}
+
+/// A promise that nobody will reign by: who drew it says that it neither reigns in it nor collects promises for it any
+/// more, and no candidate ever draws an epoch twice; or it was drawn by whom this registry handed its reign over to, who
+/// was given time enough and is not heard.
+fn is_dead(promise: Epoch, own: Own<'_>, answers: &[Answer]) -> bool {
+    match answers.iter().find(|answer| answer.drawn == Some(promise)) {
+        Some(drawer) => !drawer.preparing && drawer.claim != Some(promise),
+        None => own.handed == Some(promise),
+    }
+}
+
 /// A restart deposes nobody: somebody promised a higher epoch to a candidate that is not in sight.
 fn somebody_promised(own: Own<'_>, answers: &[Answer]) -> Option<Decision> {
-    let mine = last_reign(own);
+    let mine = own_epoch(own);
     let promised = answers
         .iter()
         .map(|answer| (Some(&answer.name), answer.promise))
         .chain([(None, own.promise)]);
-    let higher =
-        promised.filter(|(_, promise)| promise.number > mine.number && own.drawn != Some(*promise) && *promise != mine);
+    let higher = promised.filter(|(_, promise)| {
+        promise.number > mine.number
+            && own.drawn != Some(*promise)
+            && *promise != mine
+            && !is_dead(*promise, own, answers)
+    });
     let (who, promise) = higher.max_by_key(|(_, promise)| *promise)?;
-    let who = who.map_or_else(|| "this registry".to_owned(), ToString::to_string);
+    let me = own.name;
+    let who = who.map_or_else(|| me.to_string(), ToString::to_string);
     Some(Decision::Wait {
         reason: format!(
-            "{who} has promised epoch {} to another candidate, which does not reign; waiting for it. To lead instead, restart with --promote",
+            "{who} has promised epoch {} to another candidate, which does not reign; waiting for it. To lead instead: floe registry promote {me}",
             promise.number
         ),
     })
@@ -377,7 +435,8 @@ fn database(summary: &Summary) -> String {
 /// include one copy.
 fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Proof {
     let registries = answers.iter().filter(|answer| answer.summary.is_some());
-    let counted = registries.clone().filter(|answer| !answer.unproven).count() + usize::from(!own.unrecorded);
+    let counts = |answer: &&Answer| answer.member && !answer.unproven;
+    let counted = registries.clone().filter(counts).count() + usize::from(!own.unrecorded);
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
     let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies).max(1);
     if !rules.hold(Rule::Coverage) {

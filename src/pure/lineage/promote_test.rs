@@ -41,6 +41,9 @@ fn answer(name: &str, promise: u64, summary: Summary) -> Answer {
         claim: None,
         summary: Some(summary),
         unproven: false,
+        member: true,
+        drawn: None,
+        preparing: false,
     }
 }
 fn leading(name: &str, claim: u64, summary: Summary) -> Answer {
@@ -67,6 +70,8 @@ struct Case {
     promise: u64,
     drawn: Option<u64>,
     unrecorded: bool,
+    handed: Option<u64>,
+    ordered: Option<u64>,
     log: Summary,
     intent: Intent,
     answers: Vec<Answer>,
@@ -79,12 +84,15 @@ impl Case {
         let terms = Terms {
             min_copies: 2,
             registries: 3,
+            sight: Sight::Off,
             ..Terms::default()
         };
         Self {
             promise,
             drawn: None,
             unrecorded: false,
+            handed: None,
+            ordered: None,
             log,
             intent,
             answers: Vec::new(),
@@ -121,6 +129,8 @@ impl Case {
             summary: &self.log,
             digest: &|_| None,
             unrecorded: self.unrecorded,
+            handed: self.handed.map(epoch),
+            ordered: self.ordered.map(epoch),
         };
         decide(
             own,
@@ -193,7 +203,7 @@ fn a_restart_deposes_nobody() {
         .gives("wait r2 has promised epoch 2");
     Case::new(Resume, 2, own())
         .hears(answer("r2", 1, own()))
-        .gives("wait this registry has promised epoch 2");
+        .gives("wait r1 has promised epoch 2");
     // But that candidate was this one, before it died.
     Case::new(Resume, 2, own())
         .drew(2)
@@ -300,7 +310,7 @@ fn a_proof_wants_enough_registries_that_lost_nothing() {
     alone(2, 3).hears(node).gives("reign 2 known");
     alone(2, 3)
         .on(|terms| terms.require_proof = true)
-        .gives("wait not proven");
+        .gives("wait promote_requires");
     alone(2, 3)
         .on(|terms| (terms.require_proof, terms.accept_loss) = (true, true))
         .gives("reign 2 known");
@@ -371,4 +381,79 @@ fn an_empty_master_founds_only_where_nobody_reigned() {
     empty()
         .misses(silent("r2", Some(own()), 10))
         .gives("MASTER_OUT_OF_DATE r2");
+}
+
+#[test]
+fn a_master_out_of_sight_of_the_others_waits() {
+    let sees = |sight, registries, others: &[&str]| {
+        let case = Case::new(Promotion, 1, own());
+        let case = case.on(|terms| (terms.sight, terms.registries) = (sight, registries));
+        others
+            .iter()
+            .fold(case, |case, name| case.hears(answer(name, 1, own())))
+    };
+    sees(Sight::Majority, 3, &[]).gives("wait 1 of 3 registries in sight, 2 are needed");
+    sees(Sight::Majority, 3, &["r2"]).gives("reign 2");
+    sees(Sight::Majority, 2, &[]).gives("reign 2");
+    sees(Sight::Majority, 5, &["r2"]).gives("wait 2 of 5 registries in sight, 3 are needed");
+    sees(Sight::Any, 5, &["r2"]).gives("reign 2");
+    sees(Sight::Any, 2, &[]).gives("wait 1 of 2");
+    sees(Sight::Off, 5, &[]).gives("reign 2");
+    // Neither a node nor a registry that the log does not name counts.
+    let node = Answer {
+        summary: None,
+        ..answer("n1", 1, own())
+    };
+    let stranger = Answer {
+        member: false,
+        ..answer("r9", 1, own())
+    };
+    sees(Sight::Majority, 3, &[]).hears(node).gives("wait 1 of 3");
+    sees(Sight::Majority, 3, &[]).hears(stranger).gives("wait 1 of 3");
+}
+
+#[test]
+fn a_promise_that_nobody_will_reign_by_holds_nobody_back() {
+    let drawer = |preparing, drawn: u64, claim: Option<u64>| Answer {
+        drawn: Some(epoch(drawn)),
+        preparing,
+        claim: claim.map(epoch),
+        ..answer("r2", 5, own())
+    };
+    let resuming = || Case::new(Resume, 1, own()).hears(answer("r3", 5, own()));
+    // Drawn by whom nobody hears: it may reign.
+    resuming().gives("wait r3 has promised epoch 5");
+    resuming()
+        .hears(drawer(true, 5, None))
+        .gives("wait r2 has promised epoch 5");
+    resuming()
+        .hears(drawer(false, 4, None))
+        .gives("wait r2 has promised epoch 5");
+    resuming().hears(drawer(false, 5, None)).gives("reign 6");
+    resuming().hears(drawer(false, 5, Some(5))).gives("yield r2");
+    // It handed over for that epoch and waited long enough; a drawer that answers has the last word.
+    let handed = |case: Case| Case {
+        handed: Some(5),
+        ..case
+    };
+    handed(resuming()).gives("reign 6");
+    handed(resuming())
+        .hears(drawer(true, 5, None))
+        .gives("wait r2 has promised epoch 5");
+}
+
+#[test]
+fn an_order_that_a_crash_interrupted_goes_on_unless_somebody_reigns_above_it() {
+    let ordered = || Case {
+        ordered: Some(5),
+        ..Case::new(Resume, 5, own()).drew(5)
+    };
+    // The master that was to be replaced still reigns, below the promise that was asked for.
+    ordered().hears(leading("r2", 4, own())).gives("reign 6");
+    ordered().hears(leading("r2", 6, own())).gives("yield r2");
+    // It went on writing: its data stays, and so does it.
+    let further = log(&[(1, "r1", 1)], 12);
+    ordered()
+        .hears(leading("r2", 4, further))
+        .gives("MASTER_OUT_OF_DATE r2 is at 1.12");
 }

@@ -1,6 +1,6 @@
 //! Who a peer is, and what its data folder remembers of that.
 
-use super::record::Role;
+use super::record::{Role, RoleSource};
 use crate::pure::base::{Address, GridName, InstanceId, PeerName};
 use crate::pure::lineage::{Epoch, Summary, Version};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,31 @@ pub struct Identity {
     pub role: Option<Role>,
     /// The role that the configuration file gave when it last ran: a change is the operator's newer word.
     pub file_role: Option<Role>,
+    /// Who gave the role.
+    #[serde(default)]
+    pub role_source: RoleSource,
+    /// The epoch that a registry drew on an operator's order to promote it, until it reigns or gives up: a restart goes on.
+    #[serde(default)]
+    pub ordered: Option<Epoch>,
+}
+
+impl Identity {
+    /// Of a peer that never ran.
+    pub fn new(grid: GridName, name: PeerName, kind: PeerKind, instance: InstanceId) -> Self {
+        Self {
+            grid,
+            name,
+            kind,
+            instance,
+            generation: 0,
+            promise: Epoch::NONE,
+            drawn: None,
+            role: None,
+            file_role: None,
+            role_source: RoleSource::File,
+            ordered: None,
+        }
+    }
 }
 
 /// A peer that was met, kept on disk: the grid is found again through any of them, and a silent registry's last known log

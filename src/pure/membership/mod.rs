@@ -8,5 +8,5 @@ pub mod view;
 
 pub use card::{Identity, PeerCard, PeerKind, Remembered, Target};
 pub use diff::{Change, changes};
-pub use record::{Member, Record, Role, Standing};
+pub use record::{Member, Record, Role, RoleSource, Standing};
 pub use view::{Sighting, View};

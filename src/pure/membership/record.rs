@@ -60,6 +60,26 @@ impl fmt::Display for Role {
     }
 }
 
+/// Who gave a registry its role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleSource {
+    /// The configuration.
+    #[default]
+    File,
+    /// A command, which came after the configuration's last change.
+    Command,
+}
+impl RoleSource {
+    /// As in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Command => "command",
+        }
+    }
+}
+
 /// What a registry may do now (design, section 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -81,17 +81,8 @@ struct Bench {
 
 impl Bench {
     fn new(rules: Rules) -> Self {
-        let identity = Identity {
-            grid: "test".parse().unwrap(),
-            name: "n1".parse().unwrap(),
-            kind: PeerKind::Node,
-            instance: InstanceId::from_bits(9),
-            generation: 1,
-            drawn: None,
-            promise: Epoch::NONE,
-            role: None,
-            file_role: None,
-        };
+        let (grid, name) = ("test".parse().unwrap(), "n1".parse().unwrap());
+        let identity = Identity::new(grid, name, PeerKind::Node, InstanceId::from_bits(9));
         let mut bench = Self {
             node: Node::new(config(rules), restored(&identity)),
             rules,

@@ -23,6 +23,12 @@ pub struct Status {
     pub standing: Standing,
     /// May have lost copies that it acknowledged; does not count in a proof.
     pub unproven: bool,
+    /// The highest epoch that it drew itself: no candidate draws one twice.
+    #[serde(default)]
+    pub drawn: Option<Epoch>,
+    /// It collects promises for that epoch now.
+    #[serde(default)]
+    pub preparing: bool,
 }
 
 /// Peer to peer.
@@ -144,6 +150,28 @@ pub enum Message {
         actor: String,
         /// `Command`, `Activate`, `Logs` or `Shutdown`.
         request: Request,
+    },
+    /// A master and its registries keep in contact: `asks` for the same without.
+    Contact {
+        /// Wants an answer.
+        asks: bool,
+    },
+    /// A registry that is being promoted asks the master to stop writing and to feed it the rest.
+    HandOver {
+        /// The epoch of the master.
+        epoch: Epoch,
+    },
+    /// The master writes no more for a while, and the asker has everything.
+    HandedOver {
+        /// The epoch of the master.
+        epoch: Epoch,
+        /// The end of its log.
+        version: Version,
+    },
+    /// The promotion was given up: the master goes on.
+    HandOverEnded {
+        /// The epoch of the master.
+        epoch: Epoch,
     },
     /// The answer to `Ask`.
     Answer {

@@ -3,6 +3,7 @@
 
 pub mod hello;
 pub mod message;
+pub mod promotion;
 pub mod report;
 pub mod request;
 pub mod shell;

@@ -7,6 +7,7 @@ use crate::pure::membership::PeerKind;
 use crate::pure::model::Plan;
 use serde::{Deserialize, Serialize};
 
+pub use super::promotion::{PromotionReport, StandingRow, relation_text};
 pub use crate::pure::locator::{Load, ResolvedKind, load};
 pub use crate::pure::supervisor::report::{ServerReport, ServerState};
 
@@ -104,7 +105,7 @@ pub struct RegistryReport {
     pub name: String,
     /// `master` or `replica`.
     pub role: String,
-    /// Where the role comes from: `file`, `command`.
+    /// Where the role comes from: `file`, or `command` (an order that came after the file's last change).
     pub role_source: String,
     /// What it may do now.
     pub standing: String,
@@ -124,6 +125,9 @@ pub struct RegistryReport {
     pub database: String,
     /// Who follows, when it leads.
     pub followers: Vec<FollowerRow>,
+    /// The other registries and how their logs stand to this one's.
+    #[serde(default)]
+    pub others: Vec<StandingRow>,
 }
 
 /// One follower of the leading master.

@@ -1,8 +1,8 @@
 //! Client to peer: what can be asked, and what comes back. The command line, HTTP and the library share it.
 
 use super::report::{
-    ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, RegistryReport, Resolved, ServerReport,
-    StatusReport,
+    ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, PromotionReport, RegistryReport,
+    Resolved, ServerReport, StatusReport,
 };
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
 use crate::pure::lineage::Version;
@@ -68,6 +68,22 @@ pub enum Request {
         /// A retry carries the same.
         request: RequestId,
     },
+    /// Make the answering registry the master. Answered after the survey, and again when it is done.
+    Promote {
+        /// Only say what would come of it.
+        dry_run: bool,
+        /// Although a silent registry was ahead when it was last heard.
+        accept_loss: bool,
+        /// Although a registry that answers is ahead or diverged, or the master does not hand over.
+        force: bool,
+    },
+    /// Make the answering registry a replica.
+    Demote {
+        /// Also when it leads: nobody does then.
+        force: bool,
+    },
+    /// Let the answering registry lead although too few others are in sight, until it stops.
+    LeadAlone,
     /// Do something to a server; passed on to its node.
     Command {
         /// Which.
@@ -137,6 +153,8 @@ pub enum Response {
     /// The command was carried out; how the server stands now.
     Commanded(Box<ServerReport>),
     Logs(LogReport),
+    /// Of `Promote`.
+    Promotion(Box<PromotionReport>),
 }
 
 /// A refusal or a failure, with what to do next.
@@ -175,6 +193,8 @@ pub enum ErrorCode {
     NotFound,
     /// This registry is not the leading master.
     NotMaster,
+    /// The registry is under review and changes nothing.
+    Reviewing,
     /// The thing moved, or the state does not allow it.
     Precondition,
     /// Known, but not to be had now.

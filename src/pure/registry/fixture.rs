@@ -3,8 +3,7 @@
 use super::effect::{Effect, Image};
 use super::event::Event;
 use super::{Config, Database, Registry, ReplyTo};
-use crate::pure::base::{Address, InstanceId, Moment, PeerName, Time, WallTime};
-use crate::pure::lineage::Epoch;
+use crate::pure::base::{Address, GridName, InstanceId, Moment, PeerName, Time, WallTime};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Role};
 use crate::pure::protocol::{Message, Request, Response};
 use std::time::Duration;
@@ -40,33 +39,15 @@ pub(crate) fn card(name: &str) -> PeerCard {
 impl Bench {
     /// Fresh, started, alone.
     pub(crate) fn start(name: &str, role: Role) -> Self {
+        Self::start_with(name, |config| config.role = role)
+    }
+    /// The same, started as `change` says.
+    pub(crate) fn start_with(name: &str, change: impl FnOnce(&mut Config)) -> Self {
         let card = card(name);
-        let identity = Identity {
-            grid: "test".parse().unwrap(),
-            name: card.name.clone(),
-            kind: card.kind,
-            instance: card.instance,
-            generation: 1,
-            promise: Epoch::NONE,
-            drawn: None,
-            role: None,
-            file_role: None,
-        };
-        let config = Config {
-            card,
-            grid: identity.grid.clone(),
-            role,
-            promote: false,
-            accept_loss: false,
-            force: false,
-            require_proof: false,
-            min_copies: 1,
-            copy_deadline: Duration::from_secs(2),
-            discovery_window: Duration::from_secs(3),
-            log_keep: 1000,
-            locator: Vec::new(),
-            rules: crate::pure::lineage::rules::Rules::default(),
-        };
+        let grid: GridName = "test".parse().unwrap();
+        let identity = Identity::new(grid.clone(), card.name.clone(), card.kind, card.instance);
+        let mut config = Config::new(card, grid);
+        change(&mut config);
         let database = Database::restore(Image::default()).unwrap();
         let mut bench = Self {
             registry: Registry::new(config, identity, database, Vec::new()),

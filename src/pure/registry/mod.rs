@@ -1,12 +1,16 @@
 //! The registry's state machine: events and time in, effects out.
 
 mod asks;
+#[cfg(test)]
+mod cluster;
+mod config;
 pub mod database;
 pub mod effect;
 pub mod event;
 #[cfg(test)]
 mod fixture;
 mod handle;
+mod order;
 pub mod payload;
 pub mod peer;
 pub mod query;
@@ -16,8 +20,9 @@ mod seat;
 pub mod state;
 pub mod view;
 
+pub use config::Config;
 pub use database::Database;
 pub use effect::{Batch, Effect, Image, ReplyTo};
 pub use event::Event;
-pub use state::{Config, Registry};
+pub use state::Registry;
 pub use view::View;

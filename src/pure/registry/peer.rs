@@ -1,6 +1,6 @@
 //! What a registry knows of each peer: volatile, but for what is remembered.
 
-use crate::pure::base::ServerId;
+use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::{Summary, Version};
 use crate::pure::membership::{PeerCard, PeerKind, Record};
 use crate::pure::protocol::Status;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Peer {
     pub(super) card: PeerCard,
     pub(super) linked: bool,
+    /// When it last said anything over a link.
+    pub(super) heard: Option<Time>,
     /// What gossip's failure detector thinks.
     pub(super) alive: bool,
     /// What a registry told over the present link.
@@ -36,6 +38,7 @@ impl Peer {
         Self {
             card,
             linked: false,
+            heard: None,
             alive: false,
             status: None,
             record: None,

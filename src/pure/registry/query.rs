@@ -19,7 +19,6 @@ impl View {
         Some(match request {
             Request::Status => Response::Status(Box::new(self.status())),
             Request::Peers => Response::Peers(self.peer_rows()),
-            Request::Registry => Response::Registry(Box::new(self.registry())),
             Request::Nodes => Response::Nodes(self.nodes()),
             Request::Applications => Response::Applications(self.applications()),
             Request::Application { name } => self.application(name),
@@ -38,6 +37,10 @@ impl View {
                 }
             },
             Request::Watch
+            | Request::Registry
+            | Request::Promote { .. }
+            | Request::Demote { .. }
+            | Request::LeadAlone
             | Request::Apply { .. }
             | Request::Remove { .. }
             | Request::Command { .. }
@@ -165,7 +168,7 @@ impl View {
     fn warnings(&self, master: Option<&MasterReport>, registries: &[RegistryRow], nodes: &[NodeRow]) -> Vec<String> {
         let mut warnings = Vec::new();
         if master.is_none() {
-            warnings.push("no master leads: reads and running servers go on, updates are refused; start the master, or promote a replica by role = \"master\" in its configuration and a restart".to_owned());
+            warnings.push("no master leads: reads and running servers go on, updates are refused; start the master, or promote a replica: floe registry promote NAME".to_owned());
         }
         if !self.reason.is_empty() && self.standing != Standing::Detached {
             warnings.push(format!("registry {}: {}", self.card.name, self.reason));
@@ -253,7 +256,8 @@ impl View {
         rows
     }
 
-    fn registry(&self) -> RegistryReport {
+    /// The answering registry in detail, without how the others stand to it.
+    pub(super) fn registry(&self) -> RegistryReport {
         let followers = self.followers.iter().map(|(name, version)| FollowerRow {
             name: name.to_string(),
             version: version.to_string(),
@@ -272,6 +276,7 @@ impl View {
             log_first: self.log_first,
             database: self.database.clone(),
             followers: followers.collect(),
+            others: Vec::new(),
         }
     }
 

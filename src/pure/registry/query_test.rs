@@ -124,7 +124,7 @@ fn scripts_find_the_fields_that_were_promised() {
     assert!(keys(&status["master"]).is_superset(&set("name epoch version standing")));
     let row = set("name role standing version behind address reason");
     assert!(keys(&status["registries"][0]).is_superset(&row));
-    let Some(Response::Registry(report)) = view.answer(&Request::Registry, 0) else {
+    let Response::Registry(report) = bench.ask(Request::Registry) else {
         panic!("no report")
     };
     let report = serde_json::to_value(report).unwrap();

@@ -27,6 +27,8 @@ pub(super) enum Seat {
         /// What for.
         intent: Intent,
     },
+    /// Looks on: the operator wants to see first what there is (`--readonly`).
+    Reviewing,
     /// Leads.
     Leading(Box<Reigning>),
     /// Attached to a leading master.
@@ -51,6 +53,8 @@ pub(super) struct Preparation {
     pub(super) intent: Intent,
     pub(super) epoch: Epoch,
     pub(super) until: Time,
+    /// Everybody who was asked.
+    pub(super) asked: BTreeSet<PeerName>,
     pub(super) waiting: BTreeSet<PeerName>,
     pub(super) promised: BTreeMap<PeerName, Answer>,
     /// The highest promise that stood against it.
@@ -78,6 +82,21 @@ pub(super) struct Reigning {
     pub(super) told_nodes: BTreeMap<PeerName, (Version, Arc<Deployment>)>,
     /// Replicas that refuse this master, with their reason.
     pub(super) refusals: BTreeMap<PeerName, (RefusalCode, String)>,
+    /// Why it sees too few of the others to write; for people.
+    pub(super) blind: Option<String>,
+    /// When it last asked the others for a sign of life.
+    pub(super) contacted: Option<Time>,
+    /// It writes nothing, because another is to take over.
+    pub(super) handing: Option<HandingOver>,
+}
+
+/// A reign that is being handed over.
+#[derive(Clone, Debug)]
+pub(super) struct HandingOver {
+    pub(super) to: PeerName,
+    pub(super) until: Time,
+    /// The successor was told that it has everything.
+    pub(super) told: bool,
 }
 
 /// An attached replica.

@@ -14,49 +14,18 @@
 //! 3. The promise's number never falls, and two ids of one number are never both obeyed.
 
 use super::asks::Asks;
+use super::config::Config;
 use super::database::Database;
 use super::effect::{Effect, Target};
+use super::order::{HandedOver, Order};
 use super::peer::Peer;
 use super::seat::{Following, Reigning, Seat, Trouble};
-use crate::pure::base::{Address, GridName, Moment, PeerName, Time};
-use crate::pure::lineage::rules::Rules;
+use crate::pure::base::{Moment, PeerName, Time};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, Record, Remembered, Role, Standing};
 use crate::pure::protocol::Status;
 use crate::pure::protocol::report::Happening;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How a registry was started.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Who and where it is.
-    pub card: PeerCard,
-    /// The grid.
-    pub grid: GridName,
-    /// The role that the configuration gives.
-    pub role: Role,
-    /// `--promote`: lead, whatever the role was before.
-    pub promote: bool,
-    /// `--accept-loss`.
-    pub accept_loss: bool,
-    /// `--force`.
-    pub force: bool,
-    /// Lead only when completeness is proven.
-    pub require_proof: bool,
-    /// Registries that must have an update on disk before it is acknowledged, this one included. At least 1.
-    pub min_copies: u64,
-    /// How long an update waits for attached replicas.
-    pub copy_deadline: Duration,
-    /// How long a survey waits for silent peers.
-    pub discovery_window: Duration,
-    /// Log entries kept.
-    pub log_keep: u64,
-    /// Where to look for peers.
-    pub locator: Vec<Address>,
-    /// All of them, but in a test.
-    pub rules: Rules,
-}
 
 /// The registry's core.
 #[derive(Debug)]
@@ -72,6 +41,12 @@ pub struct Registry {
     /// Why the seat is not what the role asks for; empty when it is.
     pub(super) trouble: Option<Trouble>,
     pub(super) asks: Asks,
+    /// An operator's order to promote this registry, under way.
+    pub(super) order: Option<Order>,
+    /// A reign that was handed over and whose successor has not claimed yet.
+    pub(super) handed: Option<HandedOver>,
+    /// Sight is not asked for, until the next start.
+    pub(super) alone: bool,
     /// What was last told to peers, gossip and people: a difference makes news.
     pub(super) told: Told,
     pub(super) wake: Option<Time>,
@@ -82,7 +57,7 @@ pub struct Registry {
 pub(super) struct Told {
     pub(super) record: Option<Record>,
     pub(super) standing: Option<(Standing, String)>,
-    pub(super) status: Option<(Epoch, Option<Epoch>, Standing)>,
+    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, bool)>,
     pub(super) remembered: Vec<Remembered>,
     pub(super) remember_at: Option<Time>,
     pub(super) dialled: Vec<Target>,
@@ -119,6 +94,7 @@ impl Registry {
             });
         let peers = known.collect();
         let (asks, told) = (Asks::default(), Told::default());
+        let alone = config.alone;
         Self {
             config,
             identity,
@@ -129,6 +105,9 @@ impl Registry {
             seat: Seat::Idle,
             trouble: None,
             asks,
+            order: None,
+            handed: None,
+            alone,
             told,
             wake: None,
         }
@@ -156,7 +135,11 @@ impl Registry {
     /// What it may do now, and why.
     pub fn standing(&self) -> (Standing, String) {
         match &self.seat {
-            Seat::Leading(_) => (Standing::Leading, String::new()),
+            Seat::Leading(reigning) => match &reigning.blind {
+                Some(reason) => (Standing::Waiting, reason.clone()),
+                None => (Standing::Leading, String::new()),
+            },
+            Seat::Reviewing => (Standing::Reviewing, self.review_reason()),
             Seat::Following(following) => (Standing::Following, self.following_reason(following)),
             Seat::Surveying(_) => self.troubled(Standing::Waiting, "asking the other peers what they hold"),
             Seat::Preparing(_) => self.troubled(Standing::Waiting, "asking the other peers for their promise"),
@@ -167,9 +150,16 @@ impl Registry {
     /// What is worth telling of a standing that needs no reason.
     pub(super) fn standing_detail(&self) -> Option<String> {
         match &self.seat {
-            Seat::Leading(reigning) => Some(format!("epoch {}, {}", reigning.epoch.number, reigning.proof.text)),
+            Seat::Leading(reigning) if reigning.blind.is_none() => {
+                Some(format!("epoch {}, {}", reigning.epoch.number, reigning.proof.text))
+            }
             Seat::Following(following) => Some(format!("{} in epoch {}", following.master, following.epoch.number)),
-            Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => None,
+            Seat::Leading(_)
+            | Seat::Reviewing
+            | Seat::Idle
+            | Seat::Surveying(_)
+            | Seat::Preparing(_)
+            | Seat::Resting { .. } => None,
         }
     }
     fn troubled(&self, standing: Standing, reason: &str) -> (Standing, String) {
@@ -180,10 +170,11 @@ impl Registry {
         )
     }
     fn following_reason(&self, following: &Following) -> String {
+        let me = self.name();
         match self.role {
             Role::Replica => String::new(),
             Role::Master => format!(
-                "follows {}, which reigns in a higher epoch, although the configuration calls this registry master; set role = \"replica\" there, or restart with --promote to take over",
+                "follows {}, which reigns in a higher epoch, although this registry is called master; floe registry demote {me} makes it a replica, floe registry promote {me} lets it take over",
                 following.master
             ),
         }
@@ -197,6 +188,8 @@ impl Registry {
             summary: self.database.summary(),
             standing: self.standing().0,
             unproven: false,
+            drawn: self.identity.drawn,
+            preparing: matches!(self.seat, Seat::Preparing(_)),
         }
     }
 
@@ -246,7 +239,7 @@ impl Registry {
                     "a follower obeys the epoch that it follows"
                 );
             }
-            Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
+            Seat::Idle | Seat::Reviewing | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
         }
     }
 }

@@ -89,11 +89,7 @@ impl Registry {
             grid: self.config.grid.to_string(),
             card: self.config.card.clone(),
             role: self.role,
-            role_source: if self.role == self.config.role {
-                "file"
-            } else {
-                "command"
-            },
+            role_source: self.identity.role_source.as_str(),
             standing,
             reason,
             promise: self.identity.promise,
@@ -129,7 +125,7 @@ impl Registry {
                 let address = self.peers.get(&following.master).map(|peer| peer.card.address.clone());
                 view.master = address.map(|address| (following.master.clone(), address));
             }
-            Seat::Idle | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
+            Seat::Idle | Seat::Reviewing | Seat::Surveying(_) | Seat::Preparing(_) | Seat::Resting { .. } => {}
         }
         view
     }

@@ -59,17 +59,8 @@ impl Peer {
             address: format!("127.0.0.1:{}", 7401 + index).parse().expect("a valid address"),
             http: None,
         };
-        let identity = Identity {
-            grid: "simulated".parse().expect("a valid name"),
-            name: card.name.clone(),
-            kind: card.kind,
-            instance: card.instance,
-            generation: 0,
-            promise: Epoch::NONE,
-            drawn: None,
-            role: None,
-            file_role: None,
-        };
+        let grid = "simulated".parse().expect("a valid name");
+        let identity = Identity::new(grid, card.name.clone(), card.kind, card.instance);
         Self {
             card,
             start: Start::default(),

@@ -8,6 +8,7 @@ use super::time::Todo;
 use super::trace::Trace;
 use floe::pure::base::{Address, ApplicationName, RequestId};
 use floe::pure::lineage::rules::{Rule, Rules};
+use floe::pure::lineage::sight::Sight;
 use floe::pure::membership::Standing;
 use floe::pure::model::Application;
 use floe::pure::protocol::{Request, Response};
@@ -108,19 +109,18 @@ impl World {
         peer.disk.identity.generation += 1;
         peer.card.generation = peer.disk.identity.generation;
         let config = Config {
-            card: peer.card.clone(),
-            grid: peer.disk.identity.grid.clone(),
             role: start.role,
             promote: start.promote,
             accept_loss: start.accept_loss,
             force: start.force,
+            // The rules must hold without it: it is a check against bad luck, not a rule.
+            sight: Sight::Off,
             require_proof: setup.require_proof,
             min_copies: setup.min_copies,
-            copy_deadline: Duration::from_secs(2),
-            discovery_window: Duration::from_secs(3),
             log_keep: setup.log_keep,
             locator,
             rules: setup.rules,
+            ..Config::new(peer.card.clone(), peer.disk.identity.grid.clone())
         };
         let database = Database::restore(peer.disk.image());
         let database = database.map_err(|error| format!("peer {index} finds its database damaged: {error}"))?;

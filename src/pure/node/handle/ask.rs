@@ -67,6 +67,10 @@ impl Node {
             | Message::SnapshotNext { .. }
             | Message::NodeStatus(_)
             | Message::Servers { .. }
+            | Message::Contact { .. }
+            | Message::HandOver { .. }
+            | Message::HandedOver { .. }
+            | Message::HandOverEnded { .. }
             | Message::Answer { .. } => (),
         }
     }

@@ -1,6 +1,7 @@
 //! Becoming master: survey (in `survey`), decide, prepare, decide again, reign. What is decided is in `lineage::promote`.
 
 use super::super::effect::Effect;
+use super::super::order::Order;
 use super::super::payload::{Payload, ReignPayload};
 use super::super::seat::{Preparation, Reigning, Seat};
 use super::super::state::Registry;
@@ -8,7 +9,7 @@ use crate::pure::base::{DatabaseId, EpochId, Moment, PeerName, RequestId};
 use crate::pure::lineage::Epoch;
 use crate::pure::lineage::promote::{Answer, Decision, Intent, Proof};
 use crate::pure::lineage::rules::Rule;
-use crate::pure::membership::Role;
+use crate::pure::membership::{Role, RoleSource};
 use crate::pure::protocol::{Message, Status};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,11 +20,18 @@ impl Registry {
     /// The shell is up. A replica waits for a claim; a master asks around.
     pub(super) fn started(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.happened(moment, "started", format!("role {}", self.role), out);
+        if self.config.readonly {
+            self.seat = Seat::Reviewing;
+            return;
+        }
+        if self.resume_order(moment, out) {
+            return;
+        }
         if self.role == Role::Replica {
             let changed =
                 self.identity.role != Some(Role::Replica) || self.identity.file_role != Some(self.config.role);
             if changed {
-                self.assign(Role::Replica, out);
+                self.assign(Role::Replica, RoleSource::File, out);
             }
             return;
         }
@@ -38,9 +46,10 @@ impl Registry {
     }
 
     /// The role becomes durable, with the word of the file that it answers to.
-    pub(super) fn assign(&mut self, role: Role, out: &mut Vec<Effect>) {
+    pub(super) fn assign(&mut self, role: Role, source: RoleSource, out: &mut Vec<Effect>) {
         self.role = role;
         self.identity.role = Some(role);
+        self.identity.role_source = source;
         self.identity.file_role = Some(self.config.role);
         out.push(Effect::Identity(Box::new(self.identity.clone())));
     }
@@ -65,6 +74,9 @@ impl Registry {
         }
         // Stored before it is asked for: a restart must know its own number from a stranger's.
         self.identity.drawn = Some(epoch);
+        if self.order.is_some() {
+            self.identity.ordered = Some(epoch);
+        }
         self.promise_to(epoch, out);
         let waiting: BTreeSet<PeerName> = self
             .peers
@@ -85,12 +97,45 @@ impl Registry {
             intent,
             epoch,
             until,
+            asked: waiting.clone(),
             waiting,
             promised,
             declined,
             attempt,
         });
         self.preparation_progress(moment, out);
+    }
+
+    /// A restart goes on with an order that a crash interrupted after promises were asked for: the master was deposed for
+    /// it.
+    fn resume_order(&mut self, moment: &Moment, out: &mut Vec<Effect>) -> bool {
+        let Some(epoch) = self.identity.ordered else {
+            return false;
+        };
+        let newer_word = self.config.promote || self.identity.file_role != Some(self.config.role);
+        if newer_word || epoch != self.identity.promise {
+            self.identity.ordered = None;
+            return false;
+        }
+        self.happened(
+            moment,
+            "promotion resumed",
+            format!("epoch {} was drawn for it", epoch.number),
+            out,
+        );
+        self.order = Some(Order::resumed(self.name()));
+        self.survey(Intent::Resume, 0, moment, out);
+        true
+    }
+
+    /// Whose word made this registry master.
+    fn source_of_reign(&self) -> RoleSource {
+        let by_command = self.order.is_some() || self.config.promote || self.config.role != Role::Master;
+        if by_command {
+            RoleSource::Command
+        } else {
+            RoleSource::File
+        }
     }
 
     pub(super) fn promised(
@@ -121,6 +166,9 @@ impl Registry {
                 claim: None,
                 summary: None,
                 unproven: false,
+                member: false,
+                drawn: None,
+                preparing: false,
             },
         };
         preparation.promised.insert(from.clone(), answer);
@@ -186,7 +234,7 @@ impl Registry {
                 }
             })
             .collect();
-        match self.decide(Intent::Promotion, answers) {
+        match self.decide(Intent::Promotion, answers, moment) {
             Decision::Reign { proof, .. } => self.begin_reign(epoch, proof, moment, out),
             other => self.not_now(intent, other, moment, out),
         }
@@ -203,9 +251,16 @@ impl Registry {
                 let promised = preparation.promised.values().filter(|answer| answer.summary.is_some());
                 promised.map(|answer| answer.name.clone()).collect()
             }
-            Seat::Idle | Seat::Surveying(_) | Seat::Resting { .. } | Seat::Leading(_) | Seat::Following(_) => {
-                BTreeSet::new()
-            }
+            Seat::Idle
+            | Seat::Reviewing
+            | Seat::Surveying(_)
+            | Seat::Resting { .. }
+            | Seat::Leading(_)
+            | Seat::Following(_) => BTreeSet::new(),
+        };
+        let promised = match &self.seat {
+            Seat::Preparing(preparation) => preparation.asked.iter().cloned().collect(),
+            _ => Vec::new(),
         };
         let unrecorded = self.is_unrecorded();
         self.trouble = None;
@@ -219,18 +274,25 @@ impl Registry {
             unrecorded,
             told_nodes: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            blind: None,
+            contacted: None,
+            handing: None,
         }));
+        let order = self.order.as_ref();
         if !opened {
             let payload = Payload::Reign(ReignPayload {
                 by: self.name().clone(),
-                accepted_loss: self.config.accept_loss,
-                forced: self.config.force,
+                accepted_loss: order.map_or(self.config.accept_loss, |order| order.accept_loss),
+                forced: order.map_or(self.config.force, |order| order.force),
                 proof: proof.text.clone(),
             });
             self.append_own(payload, RequestId::from_bits(moment.dice ^ 1), moment, out);
         }
         // Behind the reign: a crash between the two must not leave a master that never reigned.
-        self.assign(Role::Master, out);
+        self.identity.ordered = None;
+        let source = self.source_of_reign();
+        self.assign(Role::Master, source, out);
+        self.ordered_reign(epoch, promised, moment);
         // Asked for once: what comes later is a plain master.
         self.config.promote = false;
         self.config.accept_loss = false;
@@ -246,5 +308,8 @@ pub(super) fn answer_of(name: PeerName, status: &Status) -> Answer {
         claim: status.claim,
         summary: Some(status.summary.clone()),
         unproven: status.unproven,
+        member: false,
+        drawn: status.drawn,
+        preparing: status.preparing,
     }
 }

@@ -19,7 +19,9 @@ impl Registry {
         let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.is_registry()) else {
             return;
         };
-        let news = peer.status.as_ref() != Some(&status);
+        // A mere promise is no news either: two candidates that woke each other by theirs would never let each other through.
+        let position = |status: &Status| (status.claim, status.standing, status.summary.end);
+        let news = peer.status.as_ref().map(position) != Some(position(&status));
         peer.summary = Some(status.summary.clone());
         peer.status = Some(status.clone());
         if self.is_foreign(status.summary.database) {
@@ -29,10 +31,11 @@ impl Registry {
             }
             return self.survey_answered(from, moment, out);
         }
-        if self.reign().is_some() {
+        // Whoever only looks on changes nothing here.
+        if self.reign().is_some() && status.standing != Standing::Reviewing {
             self.heard_promise(from, status.promise, moment, out);
         }
-        if let Some(claim) = status.claim {
+        if let Some(claim) = status.claim.filter(|_| !matches!(self.seat, Seat::Reviewing)) {
             self.heard_claim(from, claim, moment, out);
         }
         self.survey_answered(from, moment, out);
@@ -77,7 +80,9 @@ impl Registry {
                     "{from} obeys epoch {}, this registry reigned in {}",
                     promise.number, mine.number
                 );
+                self.remember_successor(from, promise, moment);
                 self.step_down(Standing::Superseded, reason, moment, out);
+                self.look_again(moment);
                 self.promise_to(promise, out);
             }
             Authority::Contest => self.contest(from, mine, moment, out),
@@ -87,7 +92,7 @@ impl Registry {
 
     pub(super) fn contest(&mut self, with: &PeerName, mine: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
         let reason = format!(
-            "epoch {} is claimed twice, here and by or before {with}; neither writes. Choose one: restart it with --promote",
+            "epoch {} is claimed twice, here and by or before {with}; neither writes. Choose one: floe registry promote NAME",
             mine.number
         );
         self.step_down(Standing::Contested, reason, moment, out);
@@ -199,7 +204,12 @@ impl Registry {
         });
         match foreign {
             Some((name, claim)) => self.refuse_data(&name, claim, RefusalCode::ForeignStore, Relation::Foreign, out),
-            None => self.trouble = None,
+            None => {
+                self.trouble = self.reviewer().map(|reason| Trouble {
+                    standing: Standing::Detached,
+                    reason,
+                });
+            }
         }
     }
 
@@ -209,6 +219,7 @@ impl Registry {
             out.push(Effect::Commit(self.database.belong_to(id)));
         }
         self.trouble = None;
+        self.succeeded(epoch, out);
         self.seat = Seat::Following(Following {
             master: master.clone(),
             epoch,
@@ -230,7 +241,8 @@ impl Registry {
     ) {
         let foreign = self.is_foreign(database);
         let standing = authority(self.identity.promise, epoch, self.config.rules);
-        if foreign || !matches!(standing, Authority::Higher | Authority::Same) {
+        let looks_on = matches!(self.seat, Seat::Reviewing);
+        if foreign || looks_on || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;
             out.push(Effect::Send {
                 to: from.clone(),
@@ -255,14 +267,16 @@ impl Registry {
             Seat::Leading(_) if !self.config.rules.hold(Rule::DeposedStops) => {}
             Seat::Leading(_) => {
                 let reason = format!("{to} asked for the promise of epoch {}", epoch.number);
+                self.remember_successor(to, epoch, moment);
                 self.step_down(Standing::Superseded, reason, moment, out);
+                self.look_again(moment);
             }
             Seat::Following(_) => self.seat = Seat::Idle,
             Seat::Preparing(preparation) => {
                 let intent = preparation.intent;
                 self.rest(intent, moment);
             }
-            Seat::Idle | Seat::Surveying(_) | Seat::Resting { .. } => {}
+            Seat::Idle | Seat::Reviewing | Seat::Surveying(_) | Seat::Resting { .. } => {}
         }
     }
 

@@ -4,11 +4,15 @@ mod acknowledge;
 mod candidacy;
 mod feed;
 mod follow;
+mod hand_over;
 mod meet;
+mod order;
 mod pass;
 mod peers;
 mod refuse;
+mod review;
 mod settle;
+mod sight;
 mod slices;
 mod survey;
 mod update;
@@ -17,7 +21,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::Registry;
 use crate::pure::base::{Moment, PeerName};
-use crate::pure::protocol::{Message, Request};
+use crate::pure::protocol::{Message, Request, Response};
 
 impl Registry {
     /// Handles one event. The effects are to be carried out as `effect` says: what is durable first.
@@ -53,9 +57,10 @@ impl Registry {
     }
 
     fn message(&mut self, from: &PeerName, message: Message, moment: &Moment, out: &mut Vec<Effect>) {
-        if !self.peers.get(from).is_some_and(|peer| peer.linked) {
+        let Some(peer) = self.peers.get_mut(from).filter(|peer| peer.linked) else {
             return;
-        }
+        };
+        peer.heard = Some(moment.now);
         match message {
             Message::Peers(cards) => self.told_of(cards),
             Message::Status(status) => self.heard_status(from, *status, moment, out),
@@ -110,6 +115,10 @@ impl Registry {
                 last: _,
                 servers,
             } => self.heard_servers(from, first, servers, moment, out),
+            Message::Contact { asks } => Self::contacted(from, asks, out),
+            Message::HandOver { epoch } => self.asked_to_hand_over(from, epoch, moment, out),
+            Message::HandedOver { epoch, version } => self.handed_over(from, epoch, version, moment, out),
+            Message::HandOverEnded { epoch } => self.hand_over_ended(from, epoch, moment, out),
             Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
             // For nodes only.
             Message::Slice(_) | Message::Ask { .. } => {}
@@ -117,7 +126,25 @@ impl Registry {
     }
 
     fn request(&mut self, asked: pass::Asked, request: Request, moment: &Moment, out: &mut Vec<Effect>) {
+        if let Err(failure) = self.review_allows(&request) {
+            return asked.fail(failure, out);
+        }
         match request {
+            Request::Registry => asked.answer(Response::Registry(Box::new(self.report_of_registry())), out),
+            Request::Promote {
+                dry_run,
+                accept_loss,
+                force,
+            } => {
+                let wanted = order::Wanted {
+                    dry_run,
+                    accept_loss,
+                    force,
+                };
+                self.promote(&asked, wanted, moment, out);
+            }
+            Request::Demote { force } => self.demote(&asked, force, moment, out),
+            Request::LeadAlone => self.lead_alone(&asked, moment, out),
             Request::Apply {
                 application,
                 if_revision,

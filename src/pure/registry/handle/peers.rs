@@ -27,6 +27,7 @@ impl Registry {
         if let Some(peer) = self.peers.get_mut(&name) {
             peer.card = card;
             peer.linked = true;
+            peer.heard = Some(moment.now);
             peer.status = None;
             peer.node = None;
             peer.unreachable.clear();

@@ -29,7 +29,11 @@ impl Registry {
     /// Ends the handling of every event.
     pub(super) fn settle(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.rested(moment, out);
+        self.order_progress(moment, out);
+        self.hand_over_progress(moment, out);
         self.seek_master(moment, out);
+        self.look_around(moment);
+        self.keep_contact(moment, out);
         self.tell_standing(moment, out);
         self.tell_gossip(out);
         self.dial(out);
@@ -44,7 +48,8 @@ impl Registry {
             self.happened(moment, standing.as_str(), now.1.clone(), out);
             self.told.standing = Some(now);
         }
-        let status = (self.identity.promise, self.reign(), standing);
+        let preparing = matches!(self.seat, Seat::Preparing(_));
+        let status = (self.identity.promise, self.reign(), standing, preparing);
         if self.told.status.replace(status) != Some(status) {
             let message = Message::Status(Box::new(self.status()));
             for peer in self.peers.values().filter(|peer| peer.linked) {
@@ -146,7 +151,7 @@ impl Registry {
                 .filter(|pending| !pending.in_doubt)
                 .map(|pending| pending.until)
                 .min(),
-            Seat::Idle | Seat::Following(_) => None,
+            Seat::Idle | Seat::Reviewing | Seat::Following(_) => None,
         };
         let asks = self.asks.passed.values().map(|passed| passed.until);
         let resolves = self.asks.resolves.values().map(|parked| parked.until);

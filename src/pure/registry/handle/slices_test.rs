@@ -4,14 +4,13 @@ use super::*;
 use crate::pure::base::limits::PEERS_MAX;
 use crate::pure::base::{Address, InstanceId, Moment, RequestId, Time, WallTime};
 use crate::pure::lineage::Epoch;
-use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{Identity, PeerCard, Remembered, Role};
 use crate::pure::model::fixture::application;
 use crate::pure::protocol::report::{Load, NodeReport};
 use crate::pure::protocol::{ReplyTo, Request};
+use crate::pure::registry::Config;
 use crate::pure::registry::database::Database;
 use crate::pure::registry::event::Event;
-use crate::pure::registry::state::Config;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,32 +40,10 @@ impl Bench {
     /// With peers that were met before.
     fn with(remembered: Vec<Remembered>) -> Self {
         let alone = remembered.is_empty();
-        let config = Config {
-            card: card("r1", PeerKind::Registry),
-            grid: "test".parse().unwrap(),
-            role: Role::Master,
-            promote: false,
-            accept_loss: false,
-            force: false,
-            require_proof: false,
-            min_copies: 1,
-            copy_deadline: Duration::from_secs(2),
-            discovery_window: Duration::from_secs(3),
-            log_keep: 10_000,
-            locator: Vec::new(),
-            rules: Rules::default(),
-        };
-        let identity = Identity {
-            grid: config.grid.clone(),
-            name: config.card.name.clone(),
-            kind: PeerKind::Registry,
-            instance: InstanceId::from_bits(1),
-            generation: 1,
-            promise: Epoch::NONE,
-            drawn: None,
-            role: None,
-            file_role: None,
-        };
+        let mut config = Config::new(card("r1", PeerKind::Registry), "test".parse().unwrap());
+        config.role = Role::Master;
+        let (grid, name) = (config.grid.clone(), config.card.name.clone());
+        let identity = Identity::new(grid, name, PeerKind::Registry, InstanceId::from_bits(1));
         let mut bench = Self {
             registry: Registry::new(config, identity, Database::default(), remembered),
             told: BTreeMap::new(),

@@ -1,13 +1,17 @@
 //! Before a registry becomes master: who is asked, who answered, and what follows from it. Nobody promises anything here.
 
 use super::super::effect::Effect;
+use super::super::order::Stage;
 use super::super::seat::{Seat, Survey, Trouble};
 use super::super::state::Registry;
 use super::candidacy::answer_of;
 use crate::pure::base::{Moment, PeerName};
+use crate::pure::lineage::claim::{Data, judge};
 use crate::pure::lineage::promote::{Answer, Decision, Intent, Own, Silent, Terms, decide};
+use crate::pure::lineage::{Digest, Epoch, Serial, Summary};
 use crate::pure::membership::{PeerKind, Standing};
 use crate::pure::protocol::Message;
+use crate::pure::protocol::request::ErrorCode;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -54,6 +58,7 @@ impl Registry {
 
     /// A peer answered the survey, or was found behind a locator address.
     pub(super) fn survey_answered(&mut self, from: &PeerName, moment: &Moment, out: &mut Vec<Effect>) {
+        self.order_heard(from, moment, out);
         let address = self.peers.get(from).map(|peer| peer.card.address.clone());
         if let Seat::Surveying(survey) = &mut self.seat {
             survey.names.remove(from);
@@ -71,6 +76,7 @@ impl Registry {
             }
             Seat::Preparing(preparation) => {
                 preparation.waiting.insert(name.clone());
+                preparation.asked.insert(name.clone());
                 let epoch = preparation.epoch;
                 let database = self.database.id();
                 out.push(Effect::Send {
@@ -79,12 +85,13 @@ impl Registry {
                 });
             }
             Seat::Resting { until, .. } => *until = moment.now,
-            Seat::Idle | Seat::Leading(_) | Seat::Following(_) => {}
+            Seat::Idle | Seat::Reviewing | Seat::Leading(_) | Seat::Following(_) => {}
         }
     }
 
     /// A peer cannot be reached, or its link broke.
     pub(super) fn candidate_missed(&mut self, name: &PeerName, moment: &Moment, out: &mut Vec<Effect>) {
+        self.order_heard(name, moment, out);
         let linked = self.peers.get(name).is_some_and(|peer| peer.linked);
         match &mut self.seat {
             Seat::Surveying(survey) if !linked => {
@@ -98,6 +105,7 @@ impl Registry {
             Seat::Surveying(_)
             | Seat::Preparing(_)
             | Seat::Idle
+            | Seat::Reviewing
             | Seat::Resting { .. }
             | Seat::Leading(_)
             | Seat::Following(_) => {}
@@ -112,7 +120,7 @@ impl Registry {
             return;
         }
         let (intent, attempt) = (survey.intent, survey.attempt);
-        let decision = self.decide(intent, self.answers());
+        let decision = self.decide(intent, self.answers(), moment);
         match decision {
             Decision::Reign { number, .. } => self.prepare(intent, number, attempt, moment, out),
             other => self.not_now(intent, other, moment, out),
@@ -121,7 +129,12 @@ impl Registry {
 
     /// What linked peers told since the survey began: what they told before does not count.
     pub(super) fn answers(&self) -> Vec<Answer> {
-        let waiting = |name: &PeerName| matches!(&self.seat, Seat::Surveying(survey) if survey.names.contains(name));
+        let surveyed = |name: &PeerName| matches!(&self.seat, Seat::Surveying(survey) if survey.names.contains(name));
+        let ordered = |name: &PeerName| {
+            let stage = self.order.as_ref().map(|order| &order.stage);
+            matches!(stage, Some(Stage::Asking { waiting, .. }) if waiting.contains(name))
+        };
+        let waiting = |name: &PeerName| surveyed(name) || ordered(name);
         self.peers
             .values()
             .filter(|peer| peer.linked && !waiting(&peer.card.name))
@@ -136,6 +149,9 @@ impl Registry {
                         claim: None,
                         summary: None,
                         unproven: false,
+                        member: false,
+                        drawn: None,
+                        preparing: false,
                     }),
                     (None, None) => None,
                 }
@@ -143,7 +159,30 @@ impl Registry {
             .collect()
     }
 
-    pub(super) fn decide(&self, intent: Intent, answers: Vec<Answer>) -> Decision {
+    pub(super) fn decide(&self, intent: Intent, answers: Vec<Answer>, moment: &Moment) -> Decision {
+        let digest = |serial| self.database.digest_at(serial);
+        self.decide_with(&self.database.summary(), &digest, intent, answers, moment)
+    }
+
+    /// As if this registry held the log of the master that it follows, which hands that over first.
+    pub(super) fn decide_holding(
+        &self,
+        summary: &Summary,
+        intent: Intent,
+        answers: Vec<Answer>,
+        moment: &Moment,
+    ) -> Decision {
+        self.decide_with(summary, &|_| None, intent, answers, moment)
+    }
+
+    fn decide_with(
+        &self,
+        summary: &Summary,
+        digest: &dyn Fn(Serial) -> Option<Digest>,
+        intent: Intent,
+        answers: Vec<Answer>,
+        moment: &Moment,
+    ) -> Decision {
         let answered: BTreeSet<&PeerName> = answers.iter().map(|answer| &answer.name).collect();
         let me = self.name();
         let recorded = self.database.deployment().registries.keys();
@@ -167,29 +206,31 @@ impl Registry {
                 }
             })
             .collect();
-        let summary = self.database.summary();
-        let digest = |serial| self.database.digest_at(serial);
         let own = Own {
             name: me,
             promise: self.identity.promise,
             drawn: self.identity.drawn,
-            summary: &summary,
-            digest: &digest,
+            summary,
+            digest,
             unrecorded: self.is_unrecorded(),
+            handed: self.handed_in_vain(moment),
+            ordered: self.identity.ordered,
         };
         let recorded = &self.database.deployment().registries;
         let counts = |name: &PeerName| recorded.contains_key(name);
         // Copies were counted among the registries that the log names: others prove nothing.
         let mut answers = answers;
         for answer in &mut answers {
-            answer.unproven |= !counts(&answer.name);
+            answer.member = counts(&answer.name);
         }
+        let order = self.order.as_ref();
         let terms = Terms {
             min_copies: self.config.min_copies,
             registries: u64::try_from(recorded.len().max(1)).unwrap_or(u64::MAX),
             require_proof: self.config.require_proof,
-            accept_loss: self.config.accept_loss,
-            force: self.config.force,
+            sight: self.sight(),
+            accept_loss: order.map_or(self.config.accept_loss, |order| order.accept_loss),
+            force: order.map_or(self.config.force, |order| order.force),
         };
         decide(own, intent, &answers, &silent, terms, self.config.rules)
     }
@@ -202,32 +243,63 @@ impl Registry {
 
     /// The decision was not to lead.
     pub(super) fn not_now(&mut self, intent: Intent, decision: Decision, moment: &Moment, out: &mut Vec<Effect>) {
-        let me = self.name();
+        let me = self.name().clone();
         let (standing, reason) = match decision {
             Decision::Yield { to } => {
+                let reason = format!("{to} reigns in a higher epoch");
+                if self.order.is_some() {
+                    self.give_up(ErrorCode::Precondition, &reason, moment, out);
+                }
                 self.seat = Seat::Idle;
                 self.trouble = None;
-                return self.happened(moment, "yielded", format!("{to} reigns in a higher epoch"), out);
+                return self.happened(moment, "yielded", reason, out);
             }
-            Decision::Superseded { by: (name, epoch) } => (
-                Standing::Superseded,
-                format!(
-                    "{name} reigns in epoch {}, and this registry holds updates that {name} lacks; nothing was overwritten. To lead instead, restart {me} with --promote; to follow {name}, set the data folder of {me} aside and start it empty",
-                    epoch.number
-                ),
-            ),
+            Decision::Superseded { by: (name, epoch) } => {
+                return self.superseded(intent, &name, epoch, moment, out);
+            }
             Decision::Outdated { code, reason } => (
                 Standing::Outdated,
                 format!(
-                    "{}: {reason}. Promote the one that is ahead (role = \"master\" there), or start {me} with role = \"replica\" to let it catch up; --accept-loss overrides what is only remembered, --force the rest",
+                    "{}: {reason}. Promote the one that is ahead (floe registry promote NAME), or let {me} follow: floe registry demote {me}. --accept-loss overrides what is only remembered, --force the rest",
                     code.as_str()
                 ),
             ),
             Decision::Wait { reason } => (Standing::Waiting, reason),
             Decision::Reign { .. } => return,
         };
+        if self.order.is_some() {
+            return self.give_up(ErrorCode::Precondition, &reason, moment, out);
+        }
         self.trouble = Some(Trouble { standing, reason });
         self.rest(intent, moment);
+    }
+
+    /// Somebody else reigns, and what this registry holds alone is not given up: it obeys for fencing, and says so on
+    /// both sides.
+    fn superseded(&mut self, intent: Intent, by: &PeerName, epoch: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
+        let me = self.name();
+        let reason = format!(
+            "{by} reigns in epoch {}, and {me} holds updates that {by} lacks; nothing was overwritten. `floe registry compare {me} {by}` shows them. To lead instead: floe registry promote {me} --force; to give them up (they are exported first): floe registry init {me} --from {by}",
+            epoch.number
+        );
+        if self.order.is_some() {
+            return self.give_up(ErrorCode::Precondition, &reason, moment, out);
+        }
+        let standing = Standing::Superseded;
+        let news = self.trouble.as_ref().is_none_or(|trouble| trouble.reason != reason);
+        self.trouble = Some(Trouble { standing, reason });
+        self.rest(intent, moment);
+        let summary = self.peers.get(by).and_then(|peer| peer.summary.clone());
+        let Some(summary) = summary.filter(|_| news) else {
+            return;
+        };
+        let verdict = judge(self.identity.promise, epoch, self.relation(&summary), self.config.rules);
+        if verdict.obey {
+            self.promise_to(epoch, out);
+        }
+        if let Data::Refuse(code) = verdict.data {
+            self.refuse(by, epoch, code, out);
+        }
     }
 
     pub(super) fn rest(&mut self, intent: Intent, moment: &Moment) {

@@ -27,7 +27,7 @@ impl Registry {
         if self.answered_before(&asked, request, out) {
             return;
         }
-        if let Err(failure) = self.may_update() {
+        if let Err(failure) = self.may_update(moment) {
             return asked.fail(failure, out);
         }
         let deployment = self.database.deployment();
@@ -67,7 +67,7 @@ impl Registry {
         if self.answered_before(&asked, request, out) {
             return;
         }
-        if let Err(failure) = self.may_update() {
+        if let Err(failure) = self.may_update(moment) {
             return asked.fail(failure, out);
         }
         let deployment = self.database.deployment();
@@ -223,7 +223,9 @@ impl Registry {
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
-    fn may_update(&self) -> Result<(), Failure> {
+    fn may_update(&mut self, moment: &Moment) -> Result<(), Failure> {
+        self.look_around(moment);
+        self.may_write()?;
         let Seat::Leading(reigning) = &self.seat else {
             return Err(self.not_master());
         };
@@ -268,7 +270,7 @@ impl Registry {
         );
         let hint = match leading {
             Some(peer) => format!("ask the master: --peer {}", peer.card.address),
-            None => "no master is in reach; start it, or promote a replica by role = \"master\" in its configuration (`floe status` shows who is there)".to_owned(),
+            None => "no master is in reach; start it, or promote a replica: floe registry promote NAME (`floe status` shows who is there)".to_owned(),
         };
         let master = leading.map(|peer| (peer.card.name.clone(), peer.card.address.clone()));
         Failure {
