@@ -325,10 +325,15 @@ fn out_of_sight(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Term
     })
 }
 
-/// A promise that nobody will reign by: who drew it says that it neither reigns in it nor collects promises for it any
-/// more, and no candidate ever draws an epoch twice; or it was drawn by whom this registry handed its reign over to, who
-/// was given time enough and is not heard.
+/// A promise that nobody has reigned or will reign by: who drew it says that it collects promises for it no more, and no
+/// candidate ever draws an epoch twice; or it was drawn by whom this registry handed its reign over to, who was given time
+/// enough and is not heard. An epoch that stands in a log was reigned in: its master may come back to it.
 fn is_dead(promise: Epoch, own: Own<'_>, answers: &[Answer]) -> bool {
+    let others = answers.iter().filter_map(|answer| answer.summary.as_ref());
+    let mut lineages = others.chain([own.summary]).map(|summary| &summary.lineage);
+    if lineages.any(|lineage| lineage.0.iter().any(|reign| reign.epoch == promise)) {
+        return false;
+    }
     match answers.iter().find(|answer| answer.drawn == Some(promise)) {
         Some(drawer) => !drawer.preparing && drawer.claim != Some(promise),
         None => own.handed == Some(promise),

@@ -431,6 +431,18 @@ fn a_promise_that_nobody_will_reign_by_holds_nobody_back() {
         .gives("wait r2 has promised epoch 5");
     resuming().hears(drawer(false, 5, None)).gives("reign 6");
     resuming().hears(drawer(false, 5, Some(5))).gives("yield r2");
+    // It reigned in it, and stopped for a while.
+    let reigned = later(5, "r2", 11, 11);
+    let master = Answer {
+        summary: Some(reigned.clone()),
+        ..drawer(false, 5, None)
+    };
+    resuming().hears(master.clone()).gives("wait r2 has promised epoch 5");
+    let follower = Case {
+        log: reigned,
+        ..resuming()
+    };
+    follower.hears(master).gives("wait r2 has promised epoch 5");
     // It handed over for that epoch and waited long enough; a drawer that answers has the last word.
     let handed = |case: Case| Case {
         handed: Some(5),

@@ -65,13 +65,19 @@ async fn a_master_with_a_surplus_is_superseded_and_nothing_is_overwritten() {
     let old = grid
         .registry("r1", "is superseded", |report| report.standing == "superseded")
         .await;
-    assert!(old.reason.contains("r2") && old.reason.contains("--promote"), "{old:?}");
+    assert!(
+        old.reason.contains("r2") && old.reason.contains("floe registry promote r1"),
+        "{old:?}"
+    );
     assert_eq!(applications(&grid, "r1").await, set(&["common", "surplus"]));
     let at_r1 = grid.floe_at(&["r1"], &["registry", "show"]).await.done().out;
-    assert!(at_r1.contains("superseded") && at_r1.contains("--promote"), "{at_r1}");
+    assert!(
+        at_r1.contains("superseded") && at_r1.contains("floe registry promote r1"),
+        "{at_r1}"
+    );
     let page = grid.floe_at(&["r1"], &["status"]).await.done().out;
     assert!(
-        page.contains("warning: registry r1") && page.contains("--promote"),
+        page.contains("warning: registry r1") && page.contains("floe registry promote r1"),
         "{page}"
     );
     grid.status("r2 tells of r1", &["r2"], |status| {
@@ -185,7 +191,7 @@ async fn a_replica_that_is_newer_than_the_master_keeps_what_it_has() {
         .await;
     assert!(old.reason.contains("r2") || old.reason.contains("r3"), "{old:?}");
     assert!(
-        old.reason.contains("role = \"replica\"") && old.reason.contains("--force"),
+        old.reason.contains("floe registry demote r1") && old.reason.contains("--force"),
         "{old:?}"
     );
     grid.stop("r1").await;

@@ -137,8 +137,8 @@ async fn a_node_obeys_no_master_of_a_lower_epoch_even_after_its_restart() {
         grid.stop(name).await;
     }
 
-    // Alone, the old master does not know better.
-    grid.start("r1");
+    // The operator insists: alone, the old master does not know better.
+    grid.start_with("r1", &["--alone"]);
     let alone = grid
         .registry("r1", "leads alone", |report| report.standing == "leading")
         .await;

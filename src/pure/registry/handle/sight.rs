@@ -34,7 +34,9 @@ impl Registry {
             **name == *self.name() || heard(name).is_some_and(|heard| moment.now.since(heard) <= OUT_OF_SIGHT)
         };
         let (seen, missing): (Vec<&PeerName>, Vec<&PeerName>) = registries.keys().partition(seen);
-        let count = u64::try_from(seen.len()).unwrap_or(u64::MAX);
+        // A registry that the log does not name yet sees itself as well.
+        let unnamed = u64::from(!registries.contains_key(self.name()));
+        let count = u64::try_from(seen.len()).unwrap_or(u64::MAX).saturating_add(unnamed);
         let blind = (count < needed).then(|| {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
             format!(
