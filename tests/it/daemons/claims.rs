@@ -24,6 +24,10 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 async fn grid_at_work(nodes: &[&str]) -> Grid {
     let mut grid = Grid::new(&["r1", "r2", "r3"], nodes);
+    // These masters write alone.
+    for name in ["r1", "r2", "r3"] {
+        grid.edit(name, |daemon| daemon.more = "sight = \"off\"\n".to_owned());
+    }
     grid.start_all();
     grid.settled("r1", &["r2", "r3"], nodes).await;
     let applied = grid.apply(&["r1"], &Text::new("common").idle("n1", "s1")).await;

@@ -172,6 +172,10 @@ impl Grid {
             .unwrap_or_else(|| panic!("{name} runs"))
             .id()
     }
+    /// It was started and not ended by the test.
+    pub(super) fn runs(&self, name: &str) -> bool {
+        self.daemon(name).child.is_some()
+    }
     fn daemon(&self, name: &str) -> &Daemon {
         self.daemons
             .get(name)

@@ -12,5 +12,7 @@ mod joining;
 mod nodes;
 mod ports;
 mod process;
+mod promotion;
+mod review;
 mod servers;
 mod story;
