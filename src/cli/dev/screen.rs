@@ -69,18 +69,15 @@ pub(super) async fn show(grid: &mut Grid, say: Say<'_>) -> Result<(), DevError> 
     say("");
     say("When the master is gone:");
     say("");
-    if let (Some(r1), Some(r2)) = (grid.pid("r1"), grid.pid("r2")) {
-        let config = grid.folder().join("r2.toml");
+    if let Some(r1) = grid.pid("r1") {
         say(&format!(
             "  kill -9 {r1}; floe status       # reads go on, updates are refused"
         ));
-        say(&format!("  kill {r2}"));
-        say(&format!(
-            "  sed -i 's/role = \"replica\"/role = \"master\"/' {}",
-            config.display()
-        ));
+        let config = grid.folder().join("r1.toml");
+        say("  floe registry promote r2         # asks who holds what, then r2 leads in the next epoch");
+        say("  floe status                      # everything is attached to it");
         say(&format!("  floe registry run --config {} &", config.display()));
-        say("  floe status                      # r2 leads in the next epoch, everything is attached");
+        say("  floe registry show r1            # the old master is back, and follows");
     }
     say("");
     say("Or let `floe dev --story` play it. Ctrl-C ends the grid and everything in it.");

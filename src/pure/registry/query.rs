@@ -197,7 +197,12 @@ impl View {
                     row.name, row.standing, row.address
                 ));
             } else if row.behind > 0 {
-                warnings.push(format!("registry {} lacks {} entries", row.name, row.behind));
+                warnings.push(format!(
+                    "registry {} lacks {} {}",
+                    row.name,
+                    row.behind,
+                    if row.behind == 1 { "entry" } else { "entries" }
+                ));
             }
         }
         for row in nodes.iter().filter(|row| row.state != "up") {

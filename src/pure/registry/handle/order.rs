@@ -37,7 +37,7 @@ impl Registry {
             // Sent again, or ordered twice: there is one promotion, and both hear of it.
             return order.to.push(asked.to);
         }
-        if self.order.is_some() || matches!(self.seat, Seat::Surveying(_) | Seat::Preparing(_)) {
+        if self.order.is_some() || matches!(self.seat, Seat::Preparing(_)) {
             let message = format!("registry {} is on its way to lead already", self.name());
             let hint = "`floe status` shows what came of it";
             return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
@@ -68,6 +68,10 @@ impl Registry {
                 to: to.clone(),
                 message: Message::Survey,
             });
+        }
+        // A master that may not lead asks around by itself; the order does that now.
+        if matches!(self.seat, Seat::Surveying(_) | Seat::Resting { .. }) {
+            self.seat = Seat::Idle;
         }
         let until = moment.now.after(self.config.discovery_window);
         self.order = Some(Order {
@@ -156,7 +160,8 @@ impl Registry {
         order.report.refusal = refusal.clone().unwrap_or_default();
         if order.dry_run {
             let report = Box::new(order.report.clone());
-            return self.end_order(&Response::Promotion(report), out);
+            self.end_order(&Response::Promotion(report), out);
+            return self.stand_by(moment);
         }
         if let Some(reason) = refusal {
             return self.give_up(ErrorCode::Precondition, &reason, moment, out);
@@ -314,14 +319,17 @@ impl Registry {
         if self.identity.ordered.take().is_some() {
             out.push(Effect::Identity(Box::new(self.identity.clone())));
         }
-        if matches!(
-            self.seat,
-            Seat::Preparing(_) | Seat::Surveying(_) | Seat::Resting { .. }
-        ) {
-            self.trouble = None;
-            match self.role {
-                Role::Replica => self.seat = Seat::Idle,
-                Role::Master => self.rest(Intent::Resume, moment),
+        self.stand_by(moment);
+    }
+
+    /// Back to what it does without an order: a replica looks for a master, a master asks around from time to time.
+    fn stand_by(&mut self, moment: &Moment) {
+        match (&self.seat, self.role) {
+            (Seat::Reviewing | Seat::Leading(_) | Seat::Following(_), _) => {}
+            (_, Role::Master) => self.rest(Intent::Resume, moment),
+            (_, Role::Replica) => {
+                self.seat = Seat::Idle;
+                self.trouble = None;
             }
         }
     }

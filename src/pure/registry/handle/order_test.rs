@@ -255,3 +255,33 @@ fn a_deposed_master_with_a_surplus_stays_for_inspection() {
         "{row:?}"
     );
 }
+
+#[test]
+fn a_surplus_can_be_made_the_rule() {
+    let mut cluster = three();
+    cluster.cut_off("r1");
+    cluster.send("r1", apply("lone"));
+    assert!(report(cluster.ask("r2", order(false, false))).leads);
+    cluster.apply("r2", "new");
+    cluster.rejoin("r1");
+    cluster.pass(Duration::from_secs(3));
+    // Not by accident.
+    let refused = refusal(cluster.ask("r1", order(false, false)));
+    assert!(refused.message.contains("MASTER_OUT_OF_DATE"), "{refused}");
+    cluster.pass(Duration::from_secs(3));
+    assert_eq!(cluster.standing("r1"), Standing::Superseded);
+    assert_eq!(cluster.standing("r2"), Standing::Leading);
+    let forced = report(cluster.ask("r1", order(false, true)));
+    assert!(
+        forced.leads && !forced.proven && forced.proof.starts_with("forced"),
+        "{forced:?}"
+    );
+    cluster.pass(Duration::from_secs(3));
+    assert_eq!(cluster.standing("r1"), Standing::Leading);
+    // Nobody's data was touched.
+    for name in ["r2", "r3"] {
+        assert_ne!(cluster.standing(name), Standing::Following, "{name}");
+        let applications = &cluster.registry(name).database().deployment().applications;
+        assert!(applications.keys().any(|name| name.as_str() == "new"));
+    }
+}
