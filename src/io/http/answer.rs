@@ -26,6 +26,9 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Applied(report) => whole(&report),
         Answer::Commanded(report) => whole(&report),
         Answer::Logs(report) => whole(&report),
+        Answer::LogSummary(summary) => whole(&summary),
+        Answer::LogRows(part) => whole(&part),
+        Answer::Contents(part) => whole(&part),
     }
 }
 

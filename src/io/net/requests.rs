@@ -287,6 +287,9 @@ fn kind(request: &Request) -> &'static str {
         Request::Command { .. } => "command",
         Request::Activate { .. } => "activate",
         Request::Logs { .. } => "logs",
+        Request::LogSummary => "log-summary",
+        Request::LogRows { .. } => "log-rows",
+        Request::Contents { .. } => "contents",
     }
 }
 

@@ -1,7 +1,9 @@
 //! The registry's state machine: events and time in, effects out.
 
 mod asks;
+pub mod contents;
 pub mod database;
+pub mod difference;
 pub mod effect;
 pub mod event;
 #[cfg(test)]

@@ -42,7 +42,10 @@ impl View {
             | Request::Remove { .. }
             | Request::Command { .. }
             | Request::Activate { .. }
-            | Request::Logs { .. } => return None,
+            | Request::Logs { .. }
+            | Request::LogSummary
+            | Request::LogRows { .. }
+            | Request::Contents { .. } => return None,
         })
     }
 

@@ -11,6 +11,7 @@ mod refuse;
 mod settle;
 mod slices;
 mod survey;
+mod tell;
 mod update;
 
 use super::effect::Effect;
