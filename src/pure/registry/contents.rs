@@ -53,10 +53,7 @@ pub fn content_rows(database: &Database, after: Option<&(ContentKind, String)>) 
     }
 }
 
-fn applications(
-    deployment: &Deployment,
-    next: impl Fn(ContentKind, &str) -> bool,
-) -> impl Iterator<Item = ContentRow> {
+fn applications(deployment: &Deployment, next: impl Fn(ContentKind, &str) -> bool) -> impl Iterator<Item = ContentRow> {
     let kind = ContentKind::Application;
     let records = deployment.applications.iter();
     let records = records.filter(move |(name, _)| next(kind, name.as_str()));

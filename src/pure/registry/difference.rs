@@ -228,7 +228,10 @@ pub fn difference(one: &Side, other: &Side, fetched: &Fetched, note: String) -> 
         }
         Fetched::Contents(ours, theirs) => (by_contents(ours, theirs), by_contents(theirs, ours)),
     };
-    let sides = [report(one, relation, true, ours), report(other, relation, false, theirs)];
+    let sides = [
+        report(one, relation, true, ours),
+        report(other, relation, false, theirs),
+    ];
     let damage = match relation {
         Relation::Corrupt { at } => Some(at),
         _ => None,
@@ -294,7 +297,11 @@ fn report(side: &Side, relation: Relation, is_first: bool, only_here: Vec<Item>)
     let summary = &side.log.summary;
     SideReport {
         name: side.source.name().to_owned(),
-        standing: side.log.standing.map(|standing| standing.to_string()).unwrap_or_default(),
+        standing: side
+            .log
+            .standing
+            .map(|standing| standing.to_string())
+            .unwrap_or_default(),
         database: summary.database.map(|id| id.to_string()).unwrap_or_default(),
         version: summary.end.to_string(),
         digest: summary.end.digest.to_string(),

@@ -8,6 +8,8 @@ pub mod effect;
 pub mod event;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod fixture_log;
 mod handle;
 pub mod payload;
 pub mod peer;

@@ -36,7 +36,10 @@ pub fn verdict(relation: Relation, [one, other]: &[SideReport; 2]) -> String {
             theirs.updates
         ),
         Relation::Foreign if one.database == other.database => {
-            format!("FOREIGN: {a} and {b} hold database {} without an entry in common", short(&one.database))
+            format!(
+                "FOREIGN: {a} and {b} hold database {} without an entry in common",
+                short(&one.database)
+            )
         }
         Relation::Foreign => format!(
             "FOREIGN: {a} holds database {}, {b} holds database {}",
@@ -149,7 +152,8 @@ fn salvage(path: &str) -> Step {
         goal: format!("to bring back what only {path} holds: its applications as written, to be applied again"),
         commands: vec![
             format!("floe db dump {path} --output dump.json"),
-            "jq '.applications[].record.descriptor | select(.application == \"NAME\")' dump.json > NAME.json".to_owned(),
+            "jq '.applications[].record.descriptor | select(.application == \"NAME\")' dump.json > NAME.json"
+                .to_owned(),
             "floe app apply NAME.json".to_owned(),
         ],
     }
