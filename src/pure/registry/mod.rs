@@ -1,9 +1,11 @@
 //! The registry's state machine: events and time in, effects out.
 
 mod asks;
+pub mod audit;
 pub mod contents;
 pub mod database;
 pub mod difference;
+pub mod dump;
 pub mod effect;
 pub mod event;
 #[cfg(test)]
