@@ -89,4 +89,6 @@ mod canned;
 #[cfg(test)]
 mod cli_test;
 #[cfg(test)]
+mod compare_test;
+#[cfg(test)]
 mod help_test;

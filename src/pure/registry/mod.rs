@@ -11,7 +11,7 @@ pub mod event;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
-mod fixture_log;
+pub(crate) mod fixture_log;
 mod handle;
 pub mod payload;
 pub mod peer;
