@@ -1,7 +1,7 @@
 //! `floe registry compare` against answers put in place of two registries.
 
 use super::Exit;
-use super::canned::{Answer, Canned, floe, status};
+use super::canned::{Canned, floe, status};
 use crate::pure::membership::Standing;
 use crate::pure::protocol::Response;
 use crate::pure::registry::contents::{content_rows, log_rows, log_summary};
@@ -11,24 +11,26 @@ use crate::pure::registry::fixture_log::Written;
 fn two() -> (Written, Written) {
     let mut one = Written::founded(0x77, 100);
     one.reign(1, 1);
-    [0, 8, 0, 16, 3].iter().for_each(|what| one.update(*what));
+    for what in [0, 8, 0, 16, 3] {
+        one.update(what);
+    }
     let mut other = one.prefix(3, 100);
     other.reign(2, 2);
     other.update(1);
     (one, other)
 }
 
-fn page() -> Answer {
-    Ok(Response::Status(Box::new(status())))
+fn canned(answers: impl IntoIterator<Item = Response>) -> Canned {
+    Canned::of(answers.into_iter().map(Ok))
 }
-fn summary(log: &Written, standing: Standing) -> Answer {
-    Ok(Response::LogSummary(Box::new(log_summary(
-        &log.database,
-        Some(standing),
-    ))))
+fn page() -> Response {
+    Response::Status(Box::new(status()))
 }
-fn rows(log: &Written, after: u64) -> Answer {
-    Ok(Response::LogRows(log_rows(&log.database, after)))
+fn summary(log: &Written, standing: Standing) -> Response {
+    Response::LogSummary(Box::new(log_summary(&log.database, Some(standing))))
+}
+fn rows(log: &Written, after: u64) -> Response {
+    Response::LogRows(log_rows(&log.database, after))
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn a_divergence_is_told_by_application_with_both_choices() {
             rows(&other, 2),
         ]
     };
-    let said = floe("floe registry compare r1 r2 --exit-code", &Canned::of(answers()));
+    let said = floe("floe registry compare r1 r2 --exit-code", &canned(answers()));
     assert_eq!((said.exit, said.err.as_str()), (Exit::Differences, ""));
     let lines: Vec<String> = said
         .out
@@ -74,7 +76,7 @@ fn a_divergence_is_told_by_application_with_both_choices() {
     ];
     assert_eq!(lines, wanted, "{}", said.out);
 
-    let said = floe("floe registry compare r1 r2 --format json", &Canned::of(answers()));
+    let said = floe("floe registry compare r1 r2 --format json", &canned(answers()));
     assert_eq!(said.exit, Exit::Done, "{}", said.err);
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(
@@ -92,13 +94,13 @@ fn a_trimmed_log_is_said_and_its_contents_are_compared() {
     let short = one.prefix(6, 2);
     let said = floe(
         "floe registry compare r1 r2",
-        &Canned::of([
+        &canned([
             page(),
             page(),
             summary(&short, Standing::Superseded),
             summary(&other, Standing::Leading),
-            Ok(Response::Contents(content_rows(&short.database, None))),
-            Ok(Response::Contents(content_rows(&other.database, None))),
+            Response::Contents(content_rows(&short.database, None)),
+            Response::Contents(content_rows(&other.database, None)),
         ]),
     );
     assert_eq!((said.exit, said.err.as_str()), (Exit::Done, ""));
@@ -125,11 +127,11 @@ fn what_moves_while_it_is_read_is_read_again_and_given_up_in_the_end() {
         ]
     };
     let answers = [page(), page()].into_iter().chain((0..5).flat_map(|_| try_once()));
-    let canned = Canned::of(answers);
-    let said = floe("floe registry compare r1 r2", &canned);
+    let asked = canned(answers);
+    let said = floe("floe registry compare r1 r2", &asked);
     assert_eq!(said.exit, Exit::Precondition, "{}", said.err);
     assert!(said.err.contains("changed 5 times"), "{}", said.err);
-    assert!(canned.answers.borrow().is_empty());
+    assert!(asked.answers.borrow().is_empty());
 }
 
 #[test]
@@ -161,7 +163,7 @@ fn words_that_name_no_two_registries_are_refused() {
             "there is no ./no/such",
         ),
     ] {
-        let said = floe(line, &Canned::of(answers));
+        let said = floe(line, &canned(answers));
         assert_eq!((said.exit, said.out.as_str()), (exit, ""), "{line}: {}", said.err);
         assert!(said.err.contains(told), "{line}: {}", said.err);
     }

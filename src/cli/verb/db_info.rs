@@ -116,7 +116,8 @@ fn text_of(info: &Info, reigns: &str) -> String {
         ("objects", info.objects.to_string()),
         ("registries", or_dash(&info.registries.join(", "))),
     ];
-    let mut text: String = facts.iter().map(|(name, fact)| format!("{name:<14}{fact}\n")).collect();
+    let lines = facts.iter().map(|(name, fact)| format!("{name:<14}{fact}\n"));
+    let mut text: String = lines.collect();
     if !info.reigns.is_empty() {
         text.push('\n');
         text.push_str(reigns);

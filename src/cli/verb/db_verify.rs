@@ -24,7 +24,7 @@ pub(in crate::cli) struct Args {
 
 /// What was proven; the field names are for scripts.
 #[derive(Serialize)]
-struct Sound {
+struct Verified {
     path: String,
     sound: bool,
     version: String,
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing>
     let path = &kept.opened.path;
     let audit = audit(&kept.database).map_err(|reason| offline::damaged(path, &reason))?;
     let end = kept.database.end();
-    let sound = Sound {
+    let sound = Verified {
         path: path.display().to_string(),
         sound: true,
         version: end.to_string(),
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, output: &mut Output<'_>) -> Result<Exit, Failing>
     Ok(Exit::Done)
 }
 
-fn text_of(sound: &Sound) -> String {
+fn text_of(sound: &Verified) -> String {
     let state = if sound.replayed {
         "the log adds up to the state from its first entry on".to_owned()
     } else {

@@ -85,50 +85,45 @@ pub(super) fn run(
 }
 
 fn text_of(difference: &Difference, tables: &[String; 2]) -> String {
-    let mut text = format!("{}\n", difference.summary);
+    let mut lines = vec![difference.summary.clone()];
     if !difference.note.is_empty() {
-        let line = format!(
-            "note: compared by what the two hold, not by their entries: {}\n",
-            difference.note
-        );
-        text.push_str(&line);
+        let why = &difference.note;
+        lines.push(format!(
+            "note: compared by what the two hold, not by their entries: {why}"
+        ));
     }
-    if difference.verdict == Verdict::Same {
-        return text;
-    }
-    for (side, table) in difference.sides.iter().zip(tables) {
-        text.push_str(&format!("\n{}\n", heading(difference, side)));
-        if !side.only_here.is_empty() {
-            text.push_str(table);
-            text.push('\n');
+    if difference.verdict != Verdict::Same {
+        for (side, table) in difference.sides.iter().zip(tables) {
+            lines.push(String::new());
+            lines.push(heading(difference, side));
+            if !side.only_here.is_empty() {
+                lines.push(table.clone());
+            }
         }
     }
     for step in &difference.next {
-        text.push_str(&format!("\n{}\n", step.goal));
-        for command in &step.commands {
-            text.push_str(&format!("  {command}\n"));
-        }
+        lines.push(String::new());
+        lines.push(step.goal.clone());
+        lines.extend(step.commands.iter().map(|command| format!("  {command}")));
     }
-    text
+    lines.join("\n")
 }
 
 fn heading(difference: &Difference, side: &SideReport) -> String {
-    let standing = match side.standing.as_str() {
-        "" => String::new(),
-        standing => format!("{standing} "),
+    let end = match side.standing.as_str() {
+        "" => format!("at {}", side.version),
+        standing => format!("{standing} at {}", side.version),
     };
-    let end = format!("{standing}at {}", side.version);
-    match (difference.fork, side.entries) {
-        (Some(_), 0) => format!("only {} has ({end}): nothing", side.name),
-        (Some(_), _) if side.updates == 0 => {
-            format!("only {} has ({end}): no update, only the opening of a reign", side.name)
+    let name = &side.name;
+    match difference.fork.filter(|_| difference.basis == "log") {
+        _ if side.only_here.is_empty() && side.entries == 0 => format!("only {name} has ({end}): nothing"),
+        Some(_) if side.updates == 0 => format!("only {name} has ({end}): no update, only the opening of a reign"),
+        Some(fork) => {
+            let (first, last) = (fork + 1, fork + side.entries);
+            format!("only {name} has ({end}, entries {first} to {last}):")
         }
-        (Some(fork), _) => {
-            let last = fork + side.entries;
-            format!("only {} has ({end}, entries {} to {last}):", side.name, fork + 1)
-        }
-        (None, _) if side.only_here.is_empty() => format!("only {} has ({end}): nothing", side.name),
-        (None, _) => format!("only {} has ({end}):", side.name),
+        None if side.only_here.is_empty() => format!("only {name} has ({end}): nothing that still stands"),
+        None => format!("only {name} has, or has otherwise ({end}):"),
     }
 }
 

@@ -30,7 +30,9 @@ fn a_state_that_the_log_does_not_say_is_told_with_its_name() {
     for keep in [1000, 4] {
         let mut log = Written::founded(7, keep);
         log.reign(1, 1);
-        [0, 8, 7, 4, 1, 7].iter().for_each(|what| log.update(*what));
+        for what in [0, 8, 7, 4, 1, 7] {
+            log.update(what);
+        }
         audit(&log.database).unwrap();
         let mut older = log.prefix(6, 1000);
         older.update(0);

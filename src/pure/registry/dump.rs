@@ -95,7 +95,8 @@ pub enum DumpError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Dump {
-    floe_dump: u64,
+    #[serde(rename = "floe_dump")]
+    format: u64,
     version: String,
     end: Version,
     database: Option<DatabaseId>,
@@ -206,7 +207,7 @@ impl Dump {
     fn of(image: &Image, database: &Database) -> Self {
         let end = database.end();
         let mut dump = Self {
-            floe_dump: DUMP_FORMAT,
+            format: DUMP_FORMAT,
             version: end.to_string(),
             end,
             database: None,

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 fn small() -> Written {
     let mut log = Written::founded(7, 2);
     log.reign(1, 1);
-    [0, 4, 7, 8, 1].iter().for_each(|what| log.update(*what));
+    for what in [0, 4, 7, 8, 1] {
+        log.update(what);
+    }
     log
 }
 

@@ -19,7 +19,7 @@ async fn diverged() -> Grid {
     }
     grid.apply(&["r1"], &Text::new("common").idle("n1", "s4")).await;
     grid.kill("r1").await;
-    grid.edit("r2", |daemon| daemon.role = "master".to_owned());
+    grid.edit("r2", |daemon| "master".clone_into(&mut daemon.role));
     grid.start_with("r2", &["--accept-loss"]);
     grid.registry("r2", "leads", |report| report.standing == "leading")
         .await;
