@@ -107,7 +107,7 @@ impl Folder {
         self.path.join("database.redb")
     }
     /// A mark beside a database that was loaded from a dump, with where it came from: it may lack what the registry
-    /// acknowledged. Its text is for people; there is none once a start has taken it in.
+    /// acknowledged. See [`super::offline::mark`].
     pub fn loaded(&self) -> PathBuf {
         self.path.join("database.loaded")
     }

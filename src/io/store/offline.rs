@@ -4,7 +4,7 @@
 //! memory and the copy is opened. The lock of the data folder is held while they are read.
 
 use super::database::{Database, DatabaseError};
-use super::file::{FileError, Sync, replace, sync_folder};
+use super::file::{FileError, Sync, read_bounded, replace, sync_folder};
 use super::folder::{Folder, FolderError, holder};
 use super::tables::FORMAT;
 use crate::pure::registry::{Batch, Image};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Largest database file that is copied into memory, in bytes. A registry holds less than a tenth of it in memory itself.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Longest text of a mark, in bytes: two paths and a sentence.
+const MARK_BYTES_MAX: u64 = 16 * 1024;
 /// How much of the file is read at once.
 const STEP_BYTES: usize = 1024 * 1024;
 
@@ -152,6 +154,29 @@ pub fn load(folder: &Path, image: Image, origin: &str, command: &str) -> Result<
     std::fs::rename(&new, &path).map_err(FileError::at("rename into place", &path))?;
     sync_folder(folder.path())?;
     Ok(path)
+}
+
+/// What [`load`] noted beside a database, in words, while the identity has not taken it in: such a registry may lack what
+/// it acknowledged.
+///
+/// # Errors
+/// When the mark is there and cannot be read.
+pub fn mark(folder: &Folder) -> Result<Option<String>, FileError> {
+    let bytes = read_bounded(&folder.loaded(), MARK_BYTES_MAX)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
+}
+
+/// Removes the mark, durably. Comes after the identity that took it in is on disk.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn clear_mark(folder: &Folder) -> Result<(), FileError> {
+    let path = folder.loaded();
+    match std::fs::remove_file(&path) {
+        Ok(()) => sync_folder(folder.path()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(FileError::at("remove", &path)(error)),
+    }
 }
 
 fn fill(path: &Path, image: Image) -> Result<(), DatabaseError> {

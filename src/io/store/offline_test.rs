@@ -127,6 +127,13 @@ fn a_folder_in_use_is_refused_and_a_database_is_never_overwritten() {
     open(&kept).unwrap();
     drop(held);
     assert_eq!(std::fs::read(&path).unwrap(), before);
+    let held = Folder::open(folder.path(), "floe registry run").unwrap();
+    assert_eq!(mark(&held).unwrap().as_deref(), Some("a test"));
+    for _ in 0..2 {
+        clear_mark(&held).unwrap();
+        assert_eq!(mark(&held).unwrap(), None);
+    }
+    drop(held);
     let broken = folder.path().join("database.loading");
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&broken, "half of it").unwrap();
