@@ -2,9 +2,10 @@
 
 use super::output::Style;
 use super::verb::{
-    app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, dev,
-    dev_web, node_list, node_run, peer_list, registry_demote, registry_lead, registry_list, registry_promote,
-    registry_run, registry_show, resolve, server_command, server_list, server_logs, server_show, status, watch,
+    app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, db_dump,
+    db_info, db_load, db_verify, dev, dev_web, node_list, node_run, peer_list, registry_compare, registry_demote,
+    registry_lead, registry_list, registry_promote, registry_run, registry_show, resolve, server_command, server_list,
+    server_logs, server_show, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -90,6 +91,9 @@ pub(super) enum Noun {
     /// Configuration files of daemons
     #[command(subcommand)]
     Config(Config),
+    /// Databases of registries that do not run
+    #[command(subcommand)]
+    Db(Db),
     Dev(dev::Args),
     DevWeb(dev_web::Args),
     Completions(completions::Args),
@@ -125,6 +129,15 @@ pub(super) enum Registry {
     Promote(registry_promote::Args),
     Demote(registry_demote::Args),
     Lead(registry_lead::Args),
+    Compare(registry_compare::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Db {
+    Info(db_info::Args),
+    Dump(db_dump::Args),
+    Load(db_load::Args),
+    Verify(db_verify::Args),
 }
 
 #[derive(Debug, Subcommand)]

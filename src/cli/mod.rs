@@ -7,11 +7,13 @@ mod actor;
 mod application_file;
 mod args;
 mod ask;
+mod compare;
 mod connect;
 mod daemon;
 pub mod dev;
 mod exit;
 mod failing;
+mod offline;
 mod output;
 mod plan;
 mod rows;
@@ -86,5 +88,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
 mod canned;
 #[cfg(test)]
 mod cli_test;
+#[cfg(test)]
+mod compare_test;
 #[cfg(test)]
 mod help_test;

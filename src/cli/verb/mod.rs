@@ -9,11 +9,16 @@ pub(super) mod app_validate;
 pub(super) mod completions;
 pub(super) mod config_check;
 pub(super) mod config_show;
+pub(super) mod db_dump;
+pub(super) mod db_info;
+pub(super) mod db_load;
+pub(super) mod db_verify;
 pub(super) mod dev;
 pub(super) mod dev_web;
 pub(super) mod node_list;
 pub(super) mod node_run;
 pub(super) mod peer_list;
+pub(super) mod registry_compare;
 pub(super) mod registry_demote;
 pub(super) mod registry_lead;
 pub(super) mod registry_list;
@@ -28,7 +33,7 @@ pub(super) mod server_show;
 pub(super) mod status;
 pub(super) mod watch;
 
-use super::args::{App, Arguments, Config, Node, Noun, Peer, Registry, Server};
+use super::args::{App, Arguments, Config, Db, Node, Noun, Peer, Registry, Server};
 use super::{Connect, Exit, Failing, Output};
 
 /// Runs the verb that was written. Only verbs that ask the grid connect.
@@ -63,6 +68,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),
         Noun::Config(Config::Check(args)) => config_check::run(args, output),
         Noun::Config(Config::Show(args)) => config_show::run(args, output),
+        Noun::Registry(Registry::Compare(args)) => registry_compare::run(args, &mut open, output),
+        Noun::Db(Db::Info(args)) => db_info::run(args, output),
+        Noun::Db(Db::Dump(args)) => db_dump::run(args, output),
+        Noun::Db(Db::Load(args)) => db_load::run(args, output),
+        Noun::Db(Db::Verify(args)) => db_verify::run(args, output),
         Noun::Dev(args) => dev::run(args, output),
         Noun::DevWeb(args) => dev_web::run(args),
         Noun::Completions(args) => completions::run(args, output),

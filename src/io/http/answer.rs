@@ -27,6 +27,9 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Commanded(report) => whole(&report),
         Answer::Logs(report) => whole(&report),
         Answer::Promotion(report) => whole(&report),
+        Answer::LogSummary(summary) => whole(&summary),
+        Answer::LogRows(part) => whole(&part),
+        Answer::Contents(part) => whole(&part),
     }
 }
 

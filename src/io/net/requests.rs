@@ -291,6 +291,9 @@ fn kind(request: &Request) -> &'static str {
         Request::Promote { .. } => "promote",
         Request::Demote { .. } => "demote",
         Request::LeadAlone => "lead-alone",
+        Request::LogSummary => "log-summary",
+        Request::LogRows { .. } => "log-rows",
+        Request::Contents { .. } => "contents",
     }
 }
 

@@ -106,6 +106,11 @@ impl Folder {
     pub fn database(&self) -> PathBuf {
         self.path.join("database.redb")
     }
+    /// A mark beside a database that was loaded from a dump, with where it came from: it may lack what the registry
+    /// acknowledged. See [`super::offline::mark`].
+    pub fn loaded(&self) -> PathBuf {
+        self.path.join("database.loaded")
+    }
     /// The file of remembered peers.
     pub fn remembered(&self) -> PathBuf {
         self.path.join("peers.cbor")
@@ -163,7 +168,7 @@ fn lock(folder: &Path, command: &str) -> Result<File, FolderError> {
 }
 
 /// What the holder wrote about itself; for people, so anything unexpected is no error.
-fn holder(file: &mut File) -> String {
+pub(super) fn holder(file: &mut File) -> String {
     let mut text = String::new();
     match file.take(512).read_to_string(&mut text) {
         Ok(length) if length > 0 => text.trim().chars().filter(|c| !c.is_control()).collect(),

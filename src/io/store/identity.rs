@@ -136,7 +136,9 @@ impl IdentityFile {
     pub fn load_or_create(folder: &Folder, owner: &Owner) -> Result<Self, IdentityError> {
         let path = folder.identity();
         if !path.exists() {
-            if folder.database().exists() {
+            // A database that an operator loaded from a dump is no sign of a lost identity: the peer begins anew with it,
+            // and its first promise is not below the log's last reign.
+            if folder.database().exists() && !folder.loaded().exists() {
                 return Err(IdentityError::Missing { path });
             }
             create(&path, owner)?;

@@ -120,36 +120,153 @@ fn forest(steps: &[(u8, u8, u8)]) -> Vec<Log> {
     logs
 }
 
-fn check(logs: &[Log], every: (usize, usize)) -> usize {
-    let mut pairs = 0;
-    for ours in logs {
-        for theirs in logs {
-            let (mine, other) = (ours.summary(1, every.0), theirs.summary(1, every.1));
-            let none = |_| None;
-            let found = compare(&mine, &none, &other, Rules::default());
+/// What a comparison came to, for counting: a test that never meets a case proves nothing about it.
+fn kind(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Same => "same",
+        Relation::Older(surplus) | Relation::Newer(surplus) if surplus.is_empty() => "one ahead by reigns only",
+        Relation::Older(_) | Relation::Newer(_) => "one ahead",
+        Relation::Diverged { ours, theirs } if ours.is_empty() && theirs.is_empty() => "diverged by reigns only",
+        Relation::Diverged { ours, theirs } if ours.is_empty() || theirs.is_empty() => "diverged, one by reigns only",
+        Relation::Diverged { .. } => "diverged",
+        Relation::Foreign => "foreign",
+        Relation::Corrupt { .. } => "corrupt",
+    }
+}
+
+/// Two reigns of one number opened at the same place: only the id tells them apart.
+fn contested(ours: &Log, theirs: &Log) -> bool {
+    let mut pairs = ours.0.iter().zip(&theirs.0).filter(|(a, b)| a.opens && b.opens);
+    pairs.any(|(a, b)| a.epoch.contests(b.epoch))
+}
+
+type Seen = BTreeMap<&'static str, u64>;
+
+/// Every pair of the forest, with our log kept from any entry on, and from the other side.
+fn check(logs: &[Log], every: (usize, usize), kept_from: usize, seen: &mut Seen) {
+    let summaries = |every| logs.iter().map(|log| log.summary(1, every)).collect::<Vec<_>>();
+    let (mine, other) = (summaries(every.0), summaries(every.1));
+    for (ours, mine) in logs.iter().zip(&mine) {
+        let kept = |serial: Serial| {
+            let index = usize::try_from(serial).ok()?.checked_sub(1)?;
+            ours.0
+                .get(index)
+                .filter(|_| index >= kept_from)
+                .map(|record| record.digest)
+        };
+        for (theirs, other) in logs.iter().zip(&other) {
+            let found = compare(mine, &kept, other, Rules::default());
             assert_eq!(found, truth(ours, theirs), "{ours:?}\n{theirs:?}");
-            assert_eq!(compare(&other, &none, &mine, Rules::default()), mirrored(found));
-            pairs += 1;
+            assert_eq!(compare(other, &|_| None, mine, Rules::default()), mirrored(found));
+            *seen.entry(kind(found)).or_default() += 1;
+            *seen.entry("of one number").or_default() += u64::from(contested(ours, theirs));
+            *seen.entry("pairs").or_default() += 1;
         }
     }
-    pairs
+}
+
+fn run<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value)) {
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let outcome = runner.run(strategy, |value| {
+        test(value);
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    proptest::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 1..8)
 }
 
 #[test]
 fn comparing_by_lineage_is_comparing_record_by_record() {
-    let steps = proptest::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 1..8);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 900,
-        failure_persistence: None,
-        ..ProptestConfig::default()
+    let seen = std::cell::RefCell::new(Seen::new());
+    let strategy = (steps(), 1_usize..6, 1_usize..6, 0_usize..20);
+    run(2500, &strategy, |(steps, one, other, kept_from)| {
+        check(&forest(&steps), (one, other), kept_from, &mut seen.borrow_mut());
     });
-    let pairs = std::cell::Cell::new(0);
-    let outcome = runner.run(&(steps, 1_usize..6, 1_usize..6), |(steps, one, other)| {
-        pairs.set(pairs.get() + check(&forest(&steps), (one, other)));
-        Ok(())
+    let seen = seen.into_inner();
+    assert!(seen["pairs"] > 300_000, "{seen:?}");
+    let cases = [
+        "same",
+        "one ahead",
+        "one ahead by reigns only",
+        "diverged",
+        "diverged, one by reigns only",
+        "diverged by reigns only",
+        "foreign",
+        "of one number",
+    ];
+    for case in cases {
+        assert!(seen.get(case).is_some_and(|count| *count > 100), "{case}: {seen:?}");
+    }
+    assert_eq!(seen.get("corrupt"), None);
+}
+
+/// Other bytes at one place and so other digests from there on, under the same lineage.
+fn damaged(log: &Log, at: usize) -> Log {
+    let mut copy = log.prefix(at);
+    for (index, record) in log.0.iter().enumerate().skip(at) {
+        copy.add(record.epoch, record.opens, 1000 + u64::try_from(index).unwrap());
+    }
+    copy
+}
+
+/// The serials up to `fork` whose digest a side knows, from what it told or kept.
+fn known(log: &Log, every: usize, kept_from: usize, fork: Serial) -> std::collections::BTreeSet<Serial> {
+    let summary = log.summary(1, every);
+    let kept = (u64::try_from(kept_from).unwrap() + 1)..=summary.end.serial;
+    let told = summary.checks.keys().copied().chain([summary.end.serial]);
+    told.chain(kept).filter(|serial| *serial <= fork).collect()
+}
+
+#[test]
+fn damage_is_corrupt_at_the_first_place_that_both_know_and_changes_no_verdict_else() {
+    let seen = std::cell::RefCell::new(Seen::new());
+    let strategy = (steps(), 1_usize..6, 0_usize..20, any::<u16>());
+    run(1500, &strategy, |(steps, every, kept_from, pick)| {
+        let logs = forest(&steps);
+        let pick = usize::from(pick);
+        let (ours, theirs) = (&logs[pick % logs.len()], &logs[pick / 7 % logs.len()]);
+        if theirs.0.is_empty() {
+            return;
+        }
+        let at = pick / 3 % theirs.0.len();
+        let broken = damaged(theirs, at);
+        let whole = truth(ours, theirs);
+        let fork = match whole {
+            Relation::Same => ours.0.len() as Serial,
+            Relation::Older(surplus) | Relation::Newer(surplus) => surplus.fork,
+            Relation::Diverged { ours, .. } => ours.fork,
+            Relation::Foreign | Relation::Corrupt { .. } => 0,
+        };
+        let mine = known(ours, every, kept_from, fork);
+        let told = known(&broken, every, usize::MAX - 1, fork);
+        // Every digest from the damaged record on is another one.
+        let first = mine.intersection(&told).find(|serial| **serial > at as Serial);
+        let wanted = first.map_or(whole, |at| Relation::Corrupt { at: *at });
+        let kept = |serial: Serial| {
+            let index = usize::try_from(serial).ok()?.checked_sub(1)?;
+            ours.0
+                .get(index)
+                .filter(|_| index >= kept_from)
+                .map(|record| record.digest)
+        };
+        let found = compare(
+            &ours.summary(1, every),
+            &kept,
+            &broken.summary(1, every),
+            Rules::default(),
+        );
+        assert_eq!(found, wanted, "damaged at {at}: {ours:?}\n{theirs:?}");
+        *seen.borrow_mut().entry(kind(found)).or_default() += 1;
     });
-    outcome.unwrap();
-    assert!(pairs.get() > 100_000, "only {} pairs", pairs.get());
+    let seen = seen.into_inner();
+    assert!(seen.get("corrupt").is_some_and(|count| *count > 100), "{seen:?}");
 }
 
 #[test]

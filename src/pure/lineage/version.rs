@@ -1,6 +1,6 @@
 //! Epochs, serials, digests, and the version that they make up.
 
-use crate::pure::base::{EpochId, PeerName};
+use crate::pure::base::{EpochId, PeerName, hex};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -73,6 +73,10 @@ impl<'de> Deserialize<'de> for Digest {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("32 bytes")
             }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                let bytes = hex::bytes32(text).map(Digest);
+                bytes.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &"64 hexadecimal digits"))
+            }
             fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Digest, E> {
                 <[u8; 32]>::try_from(bytes)
                     .map(Digest)
@@ -80,7 +84,11 @@ impl<'de> Deserialize<'de> for Digest {
                     .ok_or_else(|| E::invalid_length(bytes.len(), &self))
             }
         }
-        deserializer.deserialize_bytes(Bytes)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Bytes)
+        } else {
+            deserializer.deserialize_bytes(Bytes)
+        }
     }
 }
 

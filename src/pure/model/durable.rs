@@ -33,28 +33,32 @@ impl Values {
 }
 
 /// An application's value: the record, and what cannot be worked out from it.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    record: Arc<ApplicationRecord>,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The record.
+    pub record: Arc<ApplicationRecord>,
     /// The serial at which each server last changed.
-    changed: BTreeMap<ServerId, Serial>,
+    pub changed: BTreeMap<ServerId, Serial>,
 }
 
 pub(super) fn stored_application(record: &Arc<ApplicationRecord>, changed: BTreeMap<ServerId, Serial>) -> Vec<u8> {
     let record = record.clone();
     encode(&Stored { record, changed })
 }
-pub(super) fn application_key(name: &ApplicationName) -> String {
+/// The key of an application's value.
+pub fn application_key(name: &ApplicationName) -> String {
     format!("application/{name}")
 }
-pub(super) fn registry_key(name: &PeerName) -> String {
+/// The key of a registry's value.
+pub fn registry_key(name: &PeerName) -> String {
     format!("registry/{name}")
 }
-pub(super) fn object_key(id: &ObjectId) -> String {
+/// The key of an object's value.
+pub fn object_key(id: &ObjectId) -> String {
     format!("object/{id}")
 }
-/// Names hold no slash, so the key can be read back.
-pub(super) fn removal_key((node, server): &(PeerName, ServerId)) -> String {
+/// The key of a removal's value. Names hold no slash, so it can be read back.
+pub fn removal_key((node, server): &(PeerName, ServerId)) -> String {
     format!("removal/{node}/{server}")
 }
 

@@ -1,11 +1,12 @@
 //! Client to peer: what can be asked, and what comes back. The command line, HTTP and the library share it.
 
+use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::report::{
     ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, PromotionReport, RegistryReport,
     Resolved, ServerReport, StatusReport,
 };
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
-use crate::pure::lineage::Version;
+use crate::pure::lineage::{Serial, Version};
 use crate::pure::model::{Application, Plan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -105,6 +106,18 @@ pub enum Request {
         /// How many lines from the end.
         lines: u32,
     },
+    /// The answering registry's log as a whole, whatever its standing.
+    LogSummary,
+    /// Log entries after a serial, as rows, in parts: empty when the next one is kept no longer.
+    LogRows {
+        /// The serial before the first.
+        after: Serial,
+    },
+    /// What the database holds, as rows, in parts.
+    Contents {
+        /// The last row of the part before; `None` for the first part.
+        after: Option<(ContentKind, String)>,
+    },
 }
 
 /// What can be done to a server.
@@ -155,6 +168,9 @@ pub enum Response {
     Logs(LogReport),
     /// Of `Promote`.
     Promotion(Box<PromotionReport>),
+    LogSummary(Box<LogSummary>),
+    LogRows(LogPart),
+    Contents(ContentPart),
 }
 
 /// A refusal or a failure, with what to do next.

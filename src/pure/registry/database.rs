@@ -523,11 +523,11 @@ impl Database {
     }
 }
 
-fn request_key(serial: Serial) -> String {
+pub(super) fn request_key(serial: Serial) -> String {
     format!("request/{serial:020}")
 }
 
-fn check_key(serial: Serial) -> String {
+pub(super) fn check_key(serial: Serial) -> String {
     format!("check/{serial:020}")
 }
 

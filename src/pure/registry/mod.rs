@@ -1,14 +1,20 @@
 //! The registry's state machine: events and time in, effects out.
 
 mod asks;
+pub mod audit;
 #[cfg(test)]
 mod cluster;
 mod config;
+pub mod contents;
 pub mod database;
+pub mod difference;
+pub mod dump;
 pub mod effect;
 pub mod event;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+pub(crate) mod fixture_log;
 mod handle;
 mod order;
 pub mod payload;

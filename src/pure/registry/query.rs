@@ -45,7 +45,10 @@ impl View {
             | Request::Remove { .. }
             | Request::Command { .. }
             | Request::Activate { .. }
-            | Request::Logs { .. } => return None,
+            | Request::Logs { .. }
+            | Request::LogSummary
+            | Request::LogRows { .. }
+            | Request::Contents { .. } => return None,
         })
     }
 

@@ -26,7 +26,7 @@ async fn grid_at_work(nodes: &[&str]) -> Grid {
     let mut grid = Grid::new(&["r1", "r2", "r3"], nodes);
     // These masters write alone.
     for name in ["r1", "r2", "r3"] {
-        grid.edit(name, |daemon| daemon.more = "sight = \"off\"\n".to_owned());
+        grid.edit(name, |daemon| "sight = \"off\"\n".clone_into(&mut daemon.more));
     }
     grid.start_all();
     grid.settled("r1", &["r2", "r3"], nodes).await;

@@ -3,6 +3,7 @@
 mod application;
 mod claims;
 mod commands;
+mod comparing;
 mod crashes;
 mod dev;
 mod folder;

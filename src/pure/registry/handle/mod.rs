@@ -15,6 +15,7 @@ mod settle;
 mod sight;
 mod slices;
 mod survey;
+mod tell;
 mod update;
 
 use super::effect::Effect;

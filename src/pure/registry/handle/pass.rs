@@ -37,7 +37,7 @@ impl Asked {
 impl Registry {
     /// Reads come here only when the read path could not answer; a view made now answers them.
     pub(super) fn read(&mut self, asked: Asked, request: &Request, out: &mut Vec<Effect>) {
-        let response = self.view().answer(request, 0);
+        let response = self.view().answer(request, 0).or_else(|| self.tell(request));
         let unfit = || Failure::new(ErrorCode::Invalid, "a registry does not answer this request", "");
         asked.answer(response.unwrap_or_else(|| Response::Failed(unfit())), out);
     }

@@ -29,6 +29,9 @@ impl Registry {
             | Request::Watch
             | Request::Plan { .. }
             | Request::Logs { .. }
+            | Request::LogSummary
+            | Request::LogRows { .. }
+            | Request::Contents { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::Remove { .. }
