@@ -30,6 +30,16 @@ pub(super) const SIZES: [(usize, u64, usize); 10] = [
     (3, 2, 2),
 ];
 
+/// Are there nodes in the life of this seed?
+#[cfg(feature = "mutants")]
+pub(super) fn has_nodes(seed: &u64) -> bool {
+    size(*seed).2 > 0
+}
+/// How large the grid of this seed is.
+fn size(seed: u64) -> (usize, u64, usize) {
+    SIZES[usize::try_from(seed % 10).expect("below ten")]
+}
+
 /// How long the quiet time may take, in milliseconds.
 const QUIET: u64 = 30_000;
 
@@ -51,8 +61,15 @@ pub(super) struct Failure {
     pub(super) events: String,
 }
 
+/// A rule that is switched off, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Off {
+    Everywhere(Rule),
+    OnlyAtNodes(Rule),
+}
+
 /// Lives the life of this seed, with one rule switched off if there is one.
-pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figures, Failure> {
+pub(super) fn live(seed: u64, off: Option<Off>, tracing: bool) -> Result<Figures, Failure> {
     let mut world = world(seed, off);
     world.trace.on = tracing;
     let outcome = catch_unwind(AssertUnwindSafe(|| whole(&mut world)));
@@ -81,16 +98,22 @@ pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figure
     })
 }
 
-fn world(seed: u64, off: Option<Rule>) -> World {
-    let (registries, min_copies, nodes) = SIZES[usize::try_from(seed % 10).expect("below ten")];
+fn world(seed: u64, off: Option<Off>) -> World {
+    let (registries, min_copies, nodes) = size(seed);
     let mut setup = Setup::new(registries, min_copies);
     setup.nodes = nodes;
     match off {
-        Some(rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst)) => {
+        Some(Off::Everywhere(
+            rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst),
+        )) => {
             setup.shell_breaks = Some(rule);
         }
         #[cfg(feature = "mutants")]
-        Some(rule) => (setup.rules, setup.node_rules) = (Rules::without(rule), Rules::without(rule)),
+        Some(Off::Everywhere(rule)) => {
+            (setup.rules, setup.node_rules) = (Rules::without(rule), Rules::without(rule));
+        }
+        #[cfg(feature = "mutants")]
+        Some(Off::OnlyAtNodes(rule)) => setup.node_rules = Rules::without(rule),
         #[cfg(not(feature = "mutants"))]
         Some(_) => {}
         None => {}

@@ -280,6 +280,7 @@ impl World {
         match held.effect {
             Effect::Send { to, message } => {
                 self.oracle.says(index, &message)?;
+                self.has_stored(index, &message)?;
                 if let Message::Slice(part) = &message {
                     self.tells_node(index, part, held.at)?;
                 }
@@ -346,6 +347,21 @@ impl World {
         };
         let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
         self.oracle.acknowledges(epoch, entry, copies, &disks)
+    }
+    /// A node says what it obeys only when that is on its disk. (A registry's promises are seen to be lost by a crash.)
+    fn has_stored(&self, index: usize, message: &Message) -> Checked {
+        let peer = &self.peers[index];
+        let stored = peer.disk.identity.promise;
+        let said = match message {
+            Message::NodeStatus(report) => report.obeys,
+            Message::Promised { epoch, .. } if peer.card.kind == PeerKind::Node => *epoch,
+            _ => return Ok(()),
+        };
+        if said == stored || self.setup.shell_breaks.is_some() {
+            return Ok(());
+        }
+        let name = &peer.card.name;
+        Err(format!("promise 6: {name} says that it obeys {said}, and its disk holds {stored}"))
     }
     /// A master tells a node what to run: only what is safe, and after those who had asked for it were told so.
     fn tells_node(&mut self, index: usize, part: &SlicePart, at: u64) -> Checked {
