@@ -128,10 +128,7 @@ impl Effect {
         match self {
             Self::Slice(_) | Self::Marks(_) => true,
             Self::Process(act) => {
-                matches!(
-                    **act,
-                    Spawn { .. } | Terminate { .. } | Kill { .. } | Delete { .. }
-                )
+                matches!(**act, Spawn { .. } | Terminate { .. } | Kill { .. } | Delete { .. })
             }
             _ => false,
         }

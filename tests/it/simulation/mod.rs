@@ -14,6 +14,7 @@ mod links;
 mod mutants;
 mod network;
 mod node_rest;
+mod node_scenarios;
 mod node_trouble;
 mod operator;
 mod oracle;

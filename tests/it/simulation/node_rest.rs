@@ -52,7 +52,9 @@ fn faults(world: &World, master: usize, safe: bool, index: usize) -> Vec<String>
     }
     let mut folders = peer.host.folders.iter();
     if let Some(stray) = folders.find(|id| !peer.disk.slice.servers.contains_key(*id)) {
-        faults.push(format!("{name} holds the directory of {stray}, which is not in its slice"));
+        faults.push(format!(
+            "{name} holds the directory of {stray}, which is not in its slice"
+        ));
     }
     faults
 }

@@ -84,7 +84,9 @@ fn resolve(world: &mut World, index: usize) -> Checked {
     };
     let id = format!("{server}.http");
     let asked = world.chance.index(world.setup.registries);
-    world.ask(asked, None, Request::Resolve { id, at_least: None }).map(drop)
+    world
+        .ask(asked, None, Request::Resolve { id, at_least: None })
+        .map(drop)
 }
 fn some_server(world: &mut World, index: usize) -> Option<ServerId> {
     let servers = &world.peers[index].disk.slice.servers;

@@ -103,9 +103,7 @@ fn world(seed: u64, off: Option<Off>) -> World {
     let mut setup = Setup::new(registries, min_copies);
     setup.nodes = nodes;
     match off {
-        Some(Off::Everywhere(
-            rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst),
-        )) => {
+        Some(Off::Everywhere(rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst))) => {
             setup.shell_breaks = Some(rule);
         }
         #[cfg(feature = "mutants")]
@@ -221,7 +219,9 @@ fn quiet(world: &mut World) -> Checked {
         "the named master leads and everybody else follows or refuses",
         |world| {
             world.standing(master) == Standing::Leading
-                && world.registries().all(|index| is_settled(world, master, index, surplus[index]))
+                && world
+                    .registries()
+                    .all(|index| is_settled(world, master, index, surplus[index]))
         },
     )?;
     for (index, beyond) in surplus.iter().enumerate().filter(|(_, beyond)| !**beyond) {
@@ -343,7 +343,10 @@ fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Result<boo
     let in_line = surplus.iter().enumerate().filter(|(_, beyond)| !**beyond);
     let following = in_line.filter(|(index, _)| counts(*index)).count();
     let following = u64::try_from(following).expect("few");
-    let nodes: Vec<PeerName> = world.nodes().map(|index| world.peers[index].card.name.clone()).collect();
+    let nodes: Vec<PeerName> = world
+        .nodes()
+        .map(|index| world.peers[index].card.name.clone())
+        .collect();
     let application = workload::everywhere("last", &nodes);
     let to = world.deploy(master, application, RequestId::from_bits(u128::MAX))?;
     world.until(QUIET, "the last update is answered", |world| {

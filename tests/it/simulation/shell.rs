@@ -88,7 +88,9 @@ impl World {
         let mut rest = effects.iter().skip_while(|effect| effect.is_durable());
         if self.nodes().contains(&index) && rest.any(Effect::is_durable) {
             let name = &self.peers[index].card.name;
-            return Err(format!("{name} wants something written after something was said or done"));
+            return Err(format!(
+                "{name} wants something written after something was said or done"
+            ));
         }
         Ok(())
     }
@@ -136,9 +138,7 @@ impl World {
         self.carry_out(index, held, death)
     }
     fn carry_out(&mut self, index: usize, held: Vec<Held>, death: Option<Death>) -> Checked {
-        let (durable, rest): (Vec<Held>, Vec<Held>) = held
-            .into_iter()
-            .partition(|held| held.effect.is_durable());
+        let (durable, rest): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|held| held.effect.is_durable());
         for (written, held) in durable.into_iter().enumerate() {
             if matches!(death, Some(Death::Writing(count)) if count == written) {
                 break;
@@ -218,7 +218,9 @@ impl World {
                 let (before, after) = (peer.disk.identity.promise, identity.promise);
                 if after.number < before.number {
                     let name = &peer.card.name;
-                    return Err(format!("promise 6: {name} stored promise {before} and now stores {after}"));
+                    return Err(format!(
+                        "promise 6: {name} stored promise {before} and now stores {after}"
+                    ));
                 }
                 // What a registry's group says may be older than what the group wrote; a node has no groups.
                 if peer.card.kind == PeerKind::Node {
@@ -361,7 +363,9 @@ impl World {
             return Ok(());
         }
         let name = &peer.card.name;
-        Err(format!("promise 6: {name} says that it obeys {said}, and its disk holds {stored}"))
+        Err(format!(
+            "promise 6: {name} says that it obeys {said}, and its disk holds {stored}"
+        ))
     }
     /// A master tells a node what to run: only what is safe, and after those who had asked for it were told so.
     fn tells_node(&mut self, index: usize, part: &SlicePart, at: u64) -> Checked {

@@ -87,7 +87,9 @@ impl World {
                 format!("{name} {standing} at {end} promise {promise} ({reason})")
             }
             Some(Core::Node(core)) => {
-                let applied = core.applied().map_or_else(|| "nothing".to_owned(), |version| version.to_string());
+                let applied = core
+                    .applied()
+                    .map_or_else(|| "nothing".to_owned(), |version| version.to_string());
                 let servers: Vec<String> = core
                     .reports()
                     .iter()

@@ -218,9 +218,8 @@ impl Leash {
         match self {
             Self::Free => Ok(()),
             Self::Bound { promises, why } => {
-                let breaks = |effect: &&Effect| {
-                    effect.is_deed() || (matches!(effect, Effect::Identity(_)) && !promises)
-                };
+                let breaks =
+                    |effect: &&Effect| effect.is_deed() || (matches!(effect, Effect::Identity(_)) && !promises);
                 match effects.iter().find(breaks) {
                     Some(effect) => Err(format!("promise 3: {name} follows {why}: {effect:?}")),
                     None => Ok(()),

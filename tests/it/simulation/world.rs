@@ -178,8 +178,9 @@ impl World {
             running,
         };
         peer.core = Some(Core::Node(Box::new(Node::new(config, restored))));
-        self.trace
-            .say(self.now, || format!("{} starts, {on_stop:?}", self.peers[index].card.name));
+        self.trace.say(self.now, || {
+            format!("{} starts, {on_stop:?}", self.peers[index].card.name)
+        });
         self.event(index, Event::Started)
     }
     fn power(&mut self, index: usize) {
@@ -208,7 +209,8 @@ impl World {
         if !self.peers[index].die() {
             return;
         }
-        self.trace.say(self.now, || format!("{} dies", self.peers[index].card.name));
+        self.trace
+            .say(self.now, || format!("{} dies", self.peers[index].card.name));
         let arrivals = self.network.crash(index, peers, self.now, &mut self.chance);
         self.arrive(arrivals);
         for ticket in self.tickets.values_mut().filter(|ticket| ticket.peer == index) {
@@ -217,8 +219,9 @@ impl World {
     }
     /// Breaks a link.
     pub(super) fn sever(&mut self, a: usize, b: usize) {
-        self.trace
-            .say(self.now, || format!("link {} {} breaks", self.peers[a].card.name, self.peers[b].card.name));
+        self.trace.say(self.now, || {
+            format!("link {} {} breaks", self.peers[a].card.name, self.peers[b].card.name)
+        });
         let arrivals = self.network.sever(a, b, self.now, &mut self.chance);
         self.arrive(arrivals);
     }
