@@ -1,11 +1,11 @@
-//! Random lives of grids, one test a size.
+//! Random lives of grids, with nodes and without, one test a size.
 //!
 //! `FLOE_SCHEDULES` sets how many lives a size gets, `FLOE_SEED` repeats one.
 
 use super::schedule::{Figures, SIZES, live};
 
 /// How many lives each size gets where nobody says otherwise: takes about a minute of one processor for all sizes.
-const SCHEDULES: u64 = 200;
+const SCHEDULES: u64 = 150;
 
 /// A number from the environment.
 pub(super) fn number(key: &str) -> Option<u64> {

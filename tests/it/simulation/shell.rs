@@ -32,6 +32,9 @@ impl World {
             wall: WallTime(i64::try_from(self.now / 1000).expect("short runs")),
             dice: self.chance.bits(),
         };
+        if self.peers[index].core.is_none() {
+            return Ok(());
+        }
         self.trace.say(self.now, || {
             format!("{} <- {}", self.peers[index].card.name, event_words(&event))
         });
