@@ -5,6 +5,7 @@
 
 use super::core::Event;
 use super::time::Todo;
+use super::wards::may_delete;
 use super::world::{Checked, World};
 use floe::pure::base::{RunId, ServerId};
 use floe::pure::model::ServerSpec;
@@ -56,8 +57,8 @@ impl World {
                 self.tell(index, server, event, wait);
             }
             Effect::Terminate { server, run } => {
-                // Some do not listen.
-                if !self.chance.hits(1, 8) {
+                let listens = !self.chance.hits(1, 8);
+                if listens {
                     let longest = self.chance.pick(&[1_000, 50_000, 1_000_000]);
                     self.ends(index, server, run, Exit::Signal(15), longest);
                 }
@@ -71,7 +72,7 @@ impl World {
                         "promise 6: {node} deletes the directory of {server}, which runs"
                     ));
                 }
-                self.oracle.deletes(index, &server, &peer.disk.slice)?;
+                may_delete(&peer.card.name, &server, &peer.disk.slice)?;
                 peer.host.folders.remove(&server);
                 peer.disk.journal.remove(&server);
             }

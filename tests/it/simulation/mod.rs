@@ -1,8 +1,9 @@
 //! Many registries and nodes over a simulated network with simulated disks, in virtual time, in one thread.
 //!
 //! Everything follows from one seed, so a failure is repeated by its seed alone. `world` holds the peers, `shell` carries
-//! out what their cores ask for, `network`, `disk` and `host` are what they run on, `oracle` checks the promises after
-//! every step, `operator` and `schedule` make trouble; `scenarios`, `random` and `mutants` are the tests.
+//! out what their cores ask for, `network`, `disk` and `host` are what they run on, `oracle` and `wards` (for nodes) check
+//! the promises after every step, `operator` and `node_trouble` make trouble, `schedule` and `node_rest` lead through a
+//! life; `scenarios`, `node_scenarios`, `random` and `mutants` are the tests.
 
 mod chance;
 mod core;

@@ -17,12 +17,12 @@ fn is_caught_at_nodes(rule: Rule) {
     is_noticed(Off::OnlyAtNodes(rule), has_nodes);
 }
 #[expect(clippy::print_stdout, reason = "how much it took to notice")]
-fn is_noticed(off: Off, seeds: impl Fn(&u64) -> bool) {
+fn is_noticed(off: Off, seeds: impl Fn(u64) -> bool) {
     let budget = number("FLOE_SCHEDULES").unwrap_or(BUDGET);
     let budget = usize::try_from(budget).expect("a sensible number");
     // A life that only comes to a standstill shows no more than that something is different.
     let broken = |fault: &str| ["promise", "request"].iter().any(|word| fault.starts_with(word));
-    let caught = (0..).filter(seeds).take(budget).find_map(|seed| {
+    let caught = (0..).filter(|seed| seeds(*seed)).take(budget).find_map(|seed| {
         let failure = live(seed, Some(off), false).err()?;
         broken(&failure.fault).then_some((seed, failure.fault))
     });

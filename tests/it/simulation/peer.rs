@@ -102,6 +102,17 @@ impl Peer {
             group_due: false,
         }
     }
+    /// After each event: did a reign begin?
+    pub(super) fn note_reign(&mut self) {
+        let Some(core) = self.core.as_ref().and_then(Core::registry) else {
+            return;
+        };
+        let claim = core.reign();
+        let began = std::mem::replace(&mut self.claim, claim) != claim;
+        if let Some(epoch) = claim.filter(|_| began) {
+            self.begun.push((epoch, core.database().end().digest));
+        }
+    }
     /// Everything that is not on the disk is gone. False when it was down already.
     pub(super) fn die(&mut self) -> bool {
         self.disk.unsynced.clear();

@@ -32,8 +32,8 @@ pub(super) const SIZES: [(usize, u64, usize); 10] = [
 
 /// Are there nodes in the life of this seed?
 #[cfg(feature = "mutants")]
-pub(super) fn has_nodes(seed: &u64) -> bool {
-    size(*seed).2 > 0
+pub(super) fn has_nodes(seed: u64) -> bool {
+    size(seed).2 > 0
 }
 /// How large the grid of this seed is.
 fn size(seed: u64) -> (usize, u64, usize) {

@@ -42,23 +42,15 @@ impl World {
         let peer = &mut self.peers[index];
         let Some(core) = &mut peer.core else { return Ok(()) };
         let effects = core.handle(event, &moment);
-        if let Core::Registry(core) = core {
-            if self.setup.self_check {
-                core.check();
-            }
-            let claim = core.reign();
-            let began = std::mem::replace(&mut peer.claim, claim) != claim;
-            if let Some(epoch) = claim.filter(|_| began) {
-                peer.begun.push((epoch, core.database().end().digest));
-            }
+        if let Some(core) = core.registry().filter(|_| self.setup.self_check) {
+            core.check();
         }
-        for effect in &effects {
-            if let Some(words) = effect_words(effect).filter(|_| self.trace.on) {
-                self.trace
-                    .say(self.now, || format!("{} -> {words}", self.peers[index].card.name));
-            }
+        peer.note_reign();
+        let (name, tracing) = (&self.peers[index].card.name, self.trace.on);
+        for words in effects.iter().filter(|_| tracing).filter_map(effect_words) {
+            self.trace.say(self.now, || format!("{name} -> {words}"));
         }
-        leash.check(&self.peers[index].card.name, &effects)?;
+        leash.check(name, &effects)?;
         self.check_order(index, &effects)?;
         for effect in effects {
             let acknowledges = self.acknowledgement(index, &effect)?;

@@ -137,16 +137,6 @@ impl Oracle {
         ))
     }
 
-    /// A node deletes a server's directory.
-    pub(super) fn deletes(&self, peer: usize, server: &ServerId, slice: &Slice) -> Result<(), String> {
-        if slice.removed.contains(server) && !slice.servers.contains_key(server) {
-            return Ok(());
-        }
-        Err(format!(
-            "promise 6: peer {peer} deletes the directory of {server}, which its slice does not remove"
-        ))
-    }
-
     /// Why a node must not do what a message says.
     fn objection(&self, peer: usize, slice: &Slice, message: &Message) -> Option<String> {
         let (epoch, database) = match message {
@@ -165,6 +155,16 @@ impl Oracle {
         let said = self.said.get(&(peer, highest)).filter(|said| contested(said))?;
         Some(format!("an order of epoch {epoch} after it obeyed {said}"))
     }
+}
+
+/// A node deletes a server's directory: its slice removes the server, and the oracle saw that an entry did.
+pub(super) fn may_delete(node: &PeerName, server: &ServerId, slice: &Slice) -> Result<(), String> {
+    if slice.removed.contains(server) && !slice.servers.contains_key(server) {
+        return Ok(());
+    }
+    Err(format!(
+        "promise 6: {node} deletes the directory of {server}, which its slice does not remove"
+    ))
 }
 
 /// What may follow from an event.
