@@ -1,8 +1,12 @@
-//! One peer's durable state: what `Identity`, `Commit` and `Remember` wrote, and nothing else.
+//! One peer's durable state: what `Identity`, `Commit` (a registry's), `Slice` and `Marks` (a node's) and `Remember`
+//! wrote, a node's journal of starts, and nothing else.
 
+use floe::pure::base::{RunId, ServerId};
 use floe::pure::lineage::{Digest, Entry, Serial};
 use floe::pure::membership::{Identity, Remembered};
+use floe::pure::node::Slice;
 use floe::pure::registry::{Batch, Database, Image};
+use floe::pure::supervisor::Marks;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -11,6 +15,8 @@ use std::sync::Arc;
 pub(super) enum Write {
     Identity(Box<Identity>),
     Batch(Batch),
+    Slice(Box<Slice>),
+    Marks(BTreeMap<ServerId, Marks>),
 }
 
 /// The durable state.
@@ -22,6 +28,10 @@ pub(super) struct Disk {
     log: VecDeque<Arc<Entry>>,
     /// The last entry's digest: names the whole log.
     pub(super) end: Digest,
+    pub(super) slice: Slice,
+    pub(super) marks: BTreeMap<ServerId, Marks>,
+    /// The last start of each server: written before its process is made.
+    pub(super) journal: BTreeMap<ServerId, RunId>,
     /// Written and not synced: gone after a crash.
     pub(super) unsynced: VecDeque<Write>,
 }
@@ -34,6 +44,9 @@ impl Disk {
             values: BTreeMap::new(),
             log: VecDeque::new(),
             end: Digest::default(),
+            slice: Slice::default(),
+            marks: BTreeMap::new(),
+            journal: BTreeMap::new(),
             unsynced: VecDeque::new(),
         }
     }
@@ -86,10 +99,12 @@ impl Disk {
         }
         Ok(())
     }
-    /// Puts an older database back; what is outside the database stays.
+    /// Puts an older database back, or an older slice; what is outside of it stays.
     pub(super) fn roll_back(&mut self, older: &Self) {
         self.values.clone_from(&older.values);
         self.log.clone_from(&older.log);
         self.end = older.end;
+        self.slice.clone_from(&older.slice);
+        self.marks.clone_from(&older.marks);
     }
 }

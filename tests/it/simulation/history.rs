@@ -1,9 +1,10 @@
 //! Every entry that was ever on a disk, as a tree: a digest names a whole log, so a log is its last digest.
 
-use floe::pure::base::{PeerName, RequestId};
+use floe::pure::base::{ApplicationName, PeerName, RequestId, ServerId};
 use floe::pure::lineage::{Digest, Entry, EntryKind, Epoch, Serial};
+use floe::pure::model::Application;
 use floe::pure::registry::payload::{Payload, ReignPayload};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One entry and the log before it.
 #[derive(Clone, Debug)]
@@ -15,7 +16,12 @@ pub(super) struct Place {
     pub(super) kind: EntryKind,
     pub(super) reign: Option<ReignPayload>,
     pub(super) records: Option<PeerName>,
+    /// The application that it puts or removes, with its servers.
+    pub(super) application: Option<(ApplicationName, Servers)>,
 }
+
+/// Where each server of an application runs, and by which command.
+pub(super) type Servers = BTreeMap<ServerId, (PeerName, Vec<String>)>;
 
 /// The tree.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +46,7 @@ impl History {
             kind: entry.kind,
             reign: None,
             records: None,
+            application: None,
         };
         let place = match Payload::of(entry) {
             Ok(Payload::Reign(reign)) => Place {
@@ -48,6 +55,14 @@ impl History {
             },
             Ok(Payload::PutRegistry(record)) => Place {
                 records: Some(record.name),
+                ..place
+            },
+            Ok(Payload::PutApplication(put)) => Place {
+                application: Some((put.descriptor.name.clone(), servers_of(&put.descriptor))),
+                ..place
+            },
+            Ok(Payload::RemoveApplication(name)) => Place {
+                application: Some((name, Servers::new())),
                 ..place
             },
             _ => place,
@@ -101,6 +116,42 @@ impl History {
         }
         self.serial(one)
     }
+    /// What a node must run after the log that ends in `end`: its servers and their commands.
+    pub(super) fn deployed(&self, end: Digest, node: &PeerName) -> BTreeMap<ServerId, Vec<String>> {
+        let mut decided = BTreeSet::new();
+        let mut deployed = BTreeMap::new();
+        for (name, servers) in self.log(end).filter_map(|(_, place)| place.application.as_ref()) {
+            if decided.insert(name) {
+                let here = servers.iter().filter(|(_, (place, _))| place == node);
+                deployed.extend(here.map(|(id, (_, run))| (id.clone(), run.clone())));
+            }
+        }
+        deployed
+    }
+    /// The last entry of the log that says that this server of the application goes from the node; it may have come back.
+    pub(super) fn removal(
+        &self,
+        end: Digest,
+        application: &ApplicationName,
+        server: &ServerId,
+        node: &PeerName,
+    ) -> Option<Serial> {
+        let mut log = self.log(end);
+        let without = log.find(|(_, place)| {
+            let concerns = place.application.as_ref().filter(|(name, _)| name == application);
+            concerns.is_some_and(|(_, servers)| servers.get(server).is_none_or(|(place, _)| place != node))
+        })?;
+        // The entry that did it is the first one without the server after the last one with it.
+        let mut gone = without.1.serial;
+        for (_, place) in log {
+            match place.application.as_ref().filter(|(name, _)| name == application) {
+                Some((_, servers)) if servers.get(server).is_some_and(|(place, _)| place == node) => return Some(gone),
+                Some(_) => gone = place.serial,
+                None => {}
+            }
+        }
+        None
+    }
     /// How many entries beyond `fork` are more than the beginning of a reign.
     pub(super) fn updates_after(&self, end: Digest, fork: Serial) -> usize {
         self.log(end)
@@ -108,4 +159,14 @@ impl History {
             .filter(|(_, place)| place.kind != EntryKind::Reign)
             .count()
     }
+}
+
+fn servers_of(application: &Application) -> Servers {
+    let nodes = application.nodes.iter();
+    let servers = nodes.flat_map(|(node, runs)| runs.servers.iter().map(move |server| (node, server)));
+    let named = servers.map(|(node, server)| {
+        let id = server.id.parse().expect("simulated servers have plain ids");
+        (id, (node.clone(), server.run.clone()))
+    });
+    named.collect()
 }

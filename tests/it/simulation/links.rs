@@ -1,10 +1,10 @@
 //! How peers come to be linked, and what links and gossip bring.
 
+use super::core::Event;
 use super::network::Item;
 use super::time::Todo;
 use super::world::{Checked, World};
 use floe::pure::membership::{Change, Member};
-use floe::pure::registry::Event;
 
 impl World {
     /// Hands over what has arrived in one direction.

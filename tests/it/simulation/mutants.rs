@@ -3,24 +3,32 @@
 //! `FLOE_SCHEDULES` sets after how many lives it gives up.
 
 use super::random::number;
-use super::schedule::live;
+use super::schedule::{Off, has_nodes, live};
 use floe::pure::lineage::rules::Rule;
 
 /// After how many lives a rule counts as unguarded.
 const BUDGET: u64 = 4_000;
 
-#[expect(clippy::print_stdout, reason = "how much it took to notice")]
 fn is_caught(rule: Rule) {
+    is_noticed(Off::Everywhere(rule), |_| true);
+}
+/// The registries keep to the rule.
+fn is_caught_at_nodes(rule: Rule) {
+    is_noticed(Off::OnlyAtNodes(rule), has_nodes);
+}
+#[expect(clippy::print_stdout, reason = "how much it took to notice")]
+fn is_noticed(off: Off, seeds: impl Fn(u64) -> bool) {
     let budget = number("FLOE_SCHEDULES").unwrap_or(BUDGET);
+    let budget = usize::try_from(budget).expect("a sensible number");
     // A life that only comes to a standstill shows no more than that something is different.
     let broken = |fault: &str| ["promise", "request"].iter().any(|word| fault.starts_with(word));
-    let caught = (0..budget).find_map(|seed| {
-        let failure = live(seed, Some(rule), false).err()?;
+    let caught = (0..).filter(|seed| seeds(*seed)).take(budget).find_map(|seed| {
+        let failure = live(seed, Some(off), false).err()?;
         broken(&failure.fault).then_some((seed, failure.fault))
     });
     let (seed, fault) =
-        caught.unwrap_or_else(|| panic!("{rule:?} is switched off, and no promise broke in {budget} lives"));
-    println!("{rule:?}: caught by life {seed}: {fault}");
+        caught.unwrap_or_else(|| panic!("{off:?} is switched off, and no promise broke in {budget} lives"));
+    println!("{off:?}: caught by life {seed}: {fault}");
 }
 
 #[test]
@@ -66,4 +74,20 @@ fn an_update_acknowledged_without_its_copies() {
 #[test]
 fn a_proof_with_one_answer_too_few() {
     is_caught(Rule::Coverage);
+}
+#[test]
+fn a_node_that_obeys_a_lower_epoch() {
+    is_caught_at_nodes(Rule::NodeObeysHighest);
+}
+#[test]
+fn a_node_that_promises_a_lower_epoch() {
+    is_caught_at_nodes(Rule::HonourPromise);
+}
+#[test]
+fn a_node_that_takes_one_reign_for_another_of_its_number() {
+    is_caught_at_nodes(Rule::EpochIdDecides);
+}
+#[test]
+fn a_node_whose_promise_a_crash_forgets() {
+    is_caught_at_nodes(Rule::PromiseIsDurable);
 }

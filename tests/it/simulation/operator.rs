@@ -1,16 +1,18 @@
 //! Makes trouble: what networks, machines, clients and operators do, each by chance.
 
+use super::node_trouble;
 use super::peer::Start;
+use super::workload;
 use super::world::{Checked, World};
-use floe::pure::base::RequestId;
+use floe::pure::base::{PeerName, RequestId};
 use floe::pure::membership::{Role, Standing};
-use floe::pure::protocol::Response;
-use floe::pure::registry::ReplyTo;
+use floe::pure::model::Application;
+use floe::pure::protocol::{ReplyTo, Response};
 
 /// What an update is asked for with, until somebody says that it is safe.
 #[derive(Clone, Debug)]
 struct Wish {
-    application: String,
+    application: Application,
     removes: bool,
     request: RequestId,
     asked: Vec<ReplyTo>,
@@ -29,6 +31,9 @@ pub(super) struct Operator {
 impl Operator {
     /// One thing happens.
     pub(super) fn act(&mut self, world: &mut World) -> Checked {
+        if world.setup.nodes > 0 && world.chance.hits(2, 5) {
+            return node_trouble::act(world, self.restores);
+        }
         match world.chance.below(100) {
             0..30 => self.wish(world),
             30..45 => self.retry(world),
@@ -58,8 +63,11 @@ impl Operator {
 
     /// A client wants something new, mostly from whoever leads.
     fn wish(&mut self, world: &mut World) -> Checked {
+        let nodes = world.nodes().map(|index| world.peers[index].card.name.clone());
+        let nodes: Vec<PeerName> = nodes.collect();
+        let name = format!("app-{}", world.chance.below(4));
         let wish = Wish {
-            application: format!("app-{}", world.chance.below(4)),
+            application: workload::application(&name, &nodes, &mut world.chance),
             removes: world.chance.hits(1, 5),
             request: RequestId::from_bits(world.chance.bits()),
             asked: Vec::new(),
@@ -82,7 +90,7 @@ impl Operator {
         }
     }
     fn ask(&mut self, world: &mut World, wish: usize) -> Checked {
-        let up: Vec<usize> = (0..world.peers.len()).filter(|index| world.is_up(*index)).collect();
+        let up: Vec<usize> = world.registries().filter(|index| world.is_up(*index)).collect();
         if up.is_empty() {
             return Ok(());
         }
@@ -99,9 +107,9 @@ impl Operator {
         let index = world.chance.pick(&from);
         let wish = &mut self.wishes[wish];
         let to = if wish.removes {
-            world.remove(index, &wish.application, wish.request)?
+            world.remove(index, wish.application.name.as_str(), wish.request)?
         } else {
-            world.apply(index, &wish.application, wish.request)?
+            world.deploy(index, wish.application.clone(), wish.request)?
         };
         wish.asked.push(to);
         Ok(())
@@ -109,7 +117,7 @@ impl Operator {
 
     /// Somebody who is down comes back as it was.
     fn restart_unchanged(&mut self, world: &mut World) -> Checked {
-        let down: Vec<usize> = (0..world.peers.len()).filter(|index| !world.is_up(*index)).collect();
+        let down: Vec<usize> = world.registries().filter(|index| !world.is_up(*index)).collect();
         if down.is_empty() {
             return Ok(());
         }
@@ -176,13 +184,14 @@ impl Operator {
 
 /// Any registry.
 fn any(world: &mut World) -> usize {
-    world.chance.index(world.peers.len())
+    world.chance.index(world.setup.registries)
 }
 /// Two registries.
 fn pair(world: &mut World) -> (usize, usize) {
     let a = any(world);
-    let step = 1 + world.chance.index(world.peers.len() - 1);
-    (a, (a + step) % world.peers.len())
+    let registries = world.setup.registries;
+    let step = 1 + world.chance.index(registries - 1);
+    (a, (a + step) % registries)
 }
 /// Something does not pass for some time; links may take a while to break of it.
 fn partition(world: &mut World) {

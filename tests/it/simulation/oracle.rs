@@ -2,6 +2,7 @@
 
 use super::disk::Disk;
 use super::history::History;
+use super::wards::Wards;
 use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::protocol::Message;
 use floe::pure::registry::Batch;
@@ -30,15 +31,16 @@ struct Began {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Oracle {
     pub(super) history: History,
+    pub(super) wards: Wards,
     /// Which epoch of a number a peer ever agreed to obey, as it told others.
-    said: BTreeMap<(usize, u64), Epoch>,
-    highest: BTreeMap<usize, u64>,
+    pub(super) said: BTreeMap<(usize, u64), Epoch>,
+    pub(super) highest: BTreeMap<usize, u64>,
     acknowledged: Vec<Acknowledged>,
     reigns: Vec<Began>,
     /// Disks may lose their tails in this world: then only promises 4 and 5 hold.
     pub(super) disks_lie: bool,
     registries: u64,
-    min_copies: u64,
+    pub(super) min_copies: u64,
 }
 
 impl Oracle {
@@ -87,13 +89,18 @@ impl Oracle {
         ))
     }
 
-    /// What a peer says: promises 5 and 6.
+    /// What a peer says.
     pub(super) fn says(&mut self, peer: usize, message: &Message) -> Result<(), String> {
         let epoch = match message {
             Message::Status(status) => status.promise,
+            Message::NodeStatus(report) => report.obeys,
             Message::Promised { epoch, .. } | Message::Have { epoch, .. } | Message::Follow { epoch, .. } => *epoch,
             _ => return Ok(()),
         };
+        self.obeys(peer, epoch)
+    }
+    /// What a peer says or stores that it obeys: promises 5 and 6.
+    pub(super) fn obeys(&mut self, peer: usize, epoch: Epoch) -> Result<(), String> {
         if epoch == Epoch::NONE {
             return Ok(());
         }

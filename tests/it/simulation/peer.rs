@@ -1,11 +1,12 @@
-//! One registry as the simulated operator sees it: what it is, what its disk holds, and its core while it runs.
+//! One peer as the simulated operator sees it: what it is, what its disk holds, and its core while it runs.
 
 use super::chance::Chance;
+use super::core::{Core, Effect};
 use super::disk::Disk;
+use super::host::Host;
 use floe::pure::base::{InstanceId, PeerName};
 use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::membership::{Identity, PeerCard, PeerKind, Record, Role};
-use floe::pure::registry::{Effect, Registry};
 
 /// How the operator starts a registry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,17 +23,24 @@ pub(super) struct Held {
     pub(super) effect: Effect,
     /// Whose epoch and which entry, when it tells a client that an update is safe.
     pub(super) acknowledges: Option<(Epoch, Digest)>,
+    /// What the world had counted to when it was asked for.
+    pub(super) at: u64,
 }
 
-/// One registry.
+/// One peer.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) card: PeerCard,
+    /// Of a registry.
     pub(super) start: Start,
     pub(super) disk: Disk,
-    /// An older database, for disks that lie.
+    /// An older state, for disks that lie.
     pub(super) backup: Option<Disk>,
-    pub(super) core: Option<Registry>,
+    /// A node's machine; a registry's does nothing.
+    pub(super) host: Host,
+    pub(super) core: Option<Core>,
+    /// A node that was asked to stop.
+    pub(super) closing: bool,
     /// Counts starts, so that what was meant for an earlier life is dropped.
     pub(super) boot: u64,
     /// Counts wishes to be woken: the latest one holds.
@@ -50,10 +58,15 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(index: usize, chance: &mut Chance) -> Self {
+    /// The peer at this place among all, the number `number` of its kind.
+    pub(super) fn new(index: usize, kind: PeerKind, number: usize, chance: &mut Chance) -> Self {
+        let letter = match kind {
+            PeerKind::Registry => 'r',
+            PeerKind::Node => 'n',
+        };
         let card = PeerCard {
-            name: name(index).parse().expect("a valid name"),
-            kind: PeerKind::Registry,
+            name: format!("{letter}{}", number + 1).parse().expect("a valid name"),
+            kind,
             instance: InstanceId::from_bits(chance.bits()),
             generation: 0,
             address: format!("127.0.0.1:{}", 7401 + index).parse().expect("a valid address"),
@@ -66,7 +79,9 @@ impl Peer {
             start: Start::default(),
             disk: Disk::new(identity),
             backup: None,
+            host: Host::default(),
             core: None,
+            closing: false,
             boot: 0,
             wake: 0,
             dials: Vec::new(),
@@ -78,6 +93,17 @@ impl Peer {
             group_due: false,
         }
     }
+    /// After each event: did a reign begin?
+    pub(super) fn note_reign(&mut self) {
+        let Some(core) = self.core.as_ref().and_then(Core::registry) else {
+            return;
+        };
+        let claim = core.reign();
+        let began = std::mem::replace(&mut self.claim, claim) != claim;
+        if let Some(epoch) = claim.filter(|_| began) {
+            self.begun.push((epoch, core.database().end().digest));
+        }
+    }
     /// Everything that is not on the disk is gone. False when it was down already.
     pub(super) fn die(&mut self) -> bool {
         self.disk.unsynced.clear();
@@ -87,11 +113,7 @@ impl Peer {
         self.begun.clear();
         self.held.clear();
         self.group_due = false;
+        self.closing = false;
         self.core.take().is_some()
     }
-}
-
-/// How a registry is called.
-pub(super) fn name(index: usize) -> String {
-    format!("r{}", index + 1)
 }

@@ -7,23 +7,23 @@ use floe::pure::membership::{Role, Standing};
 use floe::pure::protocol::Response;
 use floe::pure::protocol::request::ErrorCode;
 
-const MASTER: Start = Start {
+pub(super) const MASTER: Start = Start {
     role: Role::Master,
     promote: false,
     accept_loss: false,
     force: false,
 };
-const REPLICA: Start = Start {
+pub(super) const REPLICA: Start = Start {
     role: Role::Replica,
     ..MASTER
 };
-const PROMOTED: Start = Start {
+pub(super) const PROMOTED: Start = Start {
     promote: true,
     ..MASTER
 };
 
 /// Runs a story; what went wrong comes with what happened before.
-fn tell(setup: Setup, story: impl FnOnce(&mut World) -> Checked) {
+pub(super) fn tell(setup: Setup, story: impl FnOnce(&mut World) -> Checked) {
     let mut world = World::new(setup, 1);
     world.trace.on = true;
     if let Err(fault) = story(&mut world) {
@@ -32,14 +32,14 @@ fn tell(setup: Setup, story: impl FnOnce(&mut World) -> Checked) {
 }
 
 /// r1 leads, everybody else follows, all have the same.
-fn found(world: &mut World) -> Checked {
+pub(super) fn found(world: &mut World) -> Checked {
     world.start(0, MASTER)?;
     for index in 1..world.setup.registries {
         world.start(index, REPLICA)?;
     }
     settled(world, 0)
 }
-fn settled(world: &mut World, master: usize) -> Checked {
+pub(super) fn settled(world: &mut World, master: usize) -> Checked {
     world.until(
         10_000,
         &format!("r{} leads and everybody follows with the same log", master + 1),
@@ -61,7 +61,7 @@ fn is_confirmed(world: &World, master: usize) -> bool {
     let view = world.core(master).view();
     view.followers.len() + 1 == world.setup.registries && view.followers.values().all(|have| *have == view.end)
 }
-fn updated(world: &mut World, index: usize, application: &str, request: u128) -> Result<Response, String> {
+pub(super) fn updated(world: &mut World, index: usize, application: &str, request: u128) -> Result<Response, String> {
     let to = world.apply(index, application, RequestId::from_bits(request))?;
     world.until(5_000, "the update is answered", |world| world.response(to).is_some())?;
     Ok(world.response(to).cloned().expect("it was answered"))
@@ -72,7 +72,7 @@ fn copies(response: &Response) -> u64 {
         other => panic!("not applied: {other:?}"),
     }
 }
-fn code(response: &Response) -> ErrorCode {
+pub(super) fn code(response: &Response) -> ErrorCode {
     match response {
         Response::Failed(failure) => failure.code,
         other => panic!("not refused: {other:?}"),

@@ -3,10 +3,12 @@
 //! In the time of faults the oracle looks for broken promises; in the quiet time one master is named, and everybody whose
 //! log has not diverged must come to hold the same within a bound.
 
+use super::node_rest;
 use super::operator::Operator;
-use super::peer::{Peer, Start, name};
+use super::peer::{Peer, Start};
+use super::workload;
 use super::world::{Checked, Setup, World};
-use floe::pure::base::RequestId;
+use floe::pure::base::{PeerName, RequestId};
 use floe::pure::lineage::rules::Rule;
 #[cfg(feature = "mutants")]
 use floe::pure::lineage::rules::Rules;
@@ -14,8 +16,29 @@ use floe::pure::membership::{Role, Standing};
 use floe::pure::protocol::Response;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Registries, and copies before an update is acknowledged.
-pub(super) const SIZES: [(usize, u64); 7] = [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (5, 2), (5, 3)];
+/// Registries, copies before an update is acknowledged, and nodes.
+pub(super) const SIZES: [(usize, u64, usize); 10] = [
+    (2, 1, 0),
+    (2, 2, 0),
+    (3, 1, 0),
+    (3, 2, 0),
+    (3, 3, 0),
+    (5, 2, 0),
+    (5, 3, 0),
+    (2, 1, 1),
+    (3, 1, 2),
+    (3, 2, 2),
+];
+
+/// Are there nodes in the life of this seed?
+#[cfg(feature = "mutants")]
+pub(super) fn has_nodes(seed: u64) -> bool {
+    size(seed).2 > 0
+}
+/// How large the grid of this seed is.
+fn size(seed: u64) -> (usize, u64, usize) {
+    SIZES[usize::try_from(seed % 10).expect("below ten")]
+}
 
 /// How long the quiet time may take, in milliseconds.
 const QUIET: u64 = 30_000;
@@ -27,6 +50,8 @@ pub(super) struct Figures {
     pub(super) millis: u64,
     pub(super) acknowledged: usize,
     pub(super) reigns: usize,
+    pub(super) slices: usize,
+    pub(super) processes: usize,
 }
 
 /// A broken promise, with what led to it.
@@ -36,8 +61,15 @@ pub(super) struct Failure {
     pub(super) events: String,
 }
 
+/// A rule that is switched off, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Off {
+    Everywhere(Rule),
+    OnlyAtNodes(Rule),
+}
+
 /// Lives the life of this seed, with one rule switched off if there is one.
-pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figures, Failure> {
+pub(super) fn live(seed: u64, off: Option<Off>, tracing: bool) -> Result<Figures, Failure> {
     let mut world = world(seed, off);
     world.trace.on = tracing;
     let outcome = catch_unwind(AssertUnwindSafe(|| whole(&mut world)));
@@ -49,6 +81,8 @@ pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figure
                 millis: world.now / 1000,
                 acknowledged,
                 reigns,
+                slices: world.oracle.wards.taken,
+                processes: world.processes(),
             });
         }
         Ok(Err(fault)) => fault,
@@ -64,15 +98,20 @@ pub(super) fn live(seed: u64, off: Option<Rule>, tracing: bool) -> Result<Figure
     })
 }
 
-fn world(seed: u64, off: Option<Rule>) -> World {
-    let (registries, min_copies) = SIZES[usize::try_from(seed % 7).expect("below seven")];
+fn world(seed: u64, off: Option<Off>) -> World {
+    let (registries, min_copies, nodes) = size(seed);
     let mut setup = Setup::new(registries, min_copies);
+    setup.nodes = nodes;
     match off {
-        Some(rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst)) => {
+        Some(Off::Everywhere(rule @ (Rule::PromiseIsDurable | Rule::MasterSyncsFirst | Rule::ReplicaSyncsFirst))) => {
             setup.shell_breaks = Some(rule);
         }
         #[cfg(feature = "mutants")]
-        Some(rule) => setup.rules = Rules::without(rule),
+        Some(Off::Everywhere(rule)) => {
+            (setup.rules, setup.node_rules) = (Rules::without(rule), Rules::without(rule));
+        }
+        #[cfg(feature = "mutants")]
+        Some(Off::OnlyAtNodes(rule)) => setup.node_rules = Rules::without(rule),
         #[cfg(not(feature = "mutants"))]
         Some(_) => {}
         None => {}
@@ -95,6 +134,7 @@ fn whole(world: &mut World) -> Checked {
     found(world)?;
     world.deaths = world.chance.pick(&[0, 5, 50]);
     world.groups = world.chance.pick(&[0, 10, 60]);
+    world.mishaps = 5;
     world.network.loss = world.chance.pick(&[0, 0, 0, 200]);
     let actions = world.chance.between(20, 80);
     for _ in 0..actions {
@@ -112,7 +152,7 @@ fn found(world: &mut World) -> Checked {
         role,
         ..Start::default()
     };
-    let all = world.peers.len();
+    let all = world.setup.registries;
     let founders = if world.chance.hits(1, 3) {
         1 + world.chance.index(all)
     } else {
@@ -121,6 +161,11 @@ fn found(world: &mut World) -> Checked {
     world.start(0, start(Role::Master))?;
     for index in 1..founders {
         world.start(index, start(Role::Replica))?;
+    }
+    for index in world.nodes() {
+        if world.chance.hits(4, 5) {
+            world.start_node(index)?;
+        }
     }
     if world.chance.hits(1, 5) {
         let millis = world.chance.below(1_000);
@@ -137,7 +182,7 @@ fn found(world: &mut World) -> Checked {
 /// The faults stop. One master is named; whoever can follow it must.
 fn quiet(world: &mut World) -> Checked {
     world.trace.say(world.now, || "the quiet time begins".to_owned());
-    (world.deaths, world.groups, world.network.loss) = (0, 0, 0);
+    (world.deaths, world.groups, world.mishaps, world.network.loss) = (0, 0, 0, 0);
     world.heal();
     let peers = world.peers.len();
     for a in 0..peers {
@@ -145,8 +190,16 @@ fn quiet(world: &mut World) -> Checked {
             world.sever(a, b);
         }
     }
-    for index in 0..peers {
+    for index in world.registries() {
         put_in_line(world, index)?;
+    }
+    for index in world.nodes() {
+        if world.peers[index].closing || world.chance.hits(1, 3) {
+            world.crash(index);
+        }
+        if !world.is_up(index) {
+            world.start_node(index)?;
+        }
     }
     // Until nobody writes any more: a master records whoever attaches.
     let settling = world.chance.between(5_000, 8_000);
@@ -166,18 +219,21 @@ fn quiet(world: &mut World) -> Checked {
         "the named master leads and everybody else follows or refuses",
         |world| {
             world.standing(master) == Standing::Leading
-                && (0..peers).all(|index| is_settled(world, master, index, surplus[index]))
+                && world
+                    .registries()
+                    .all(|index| is_settled(world, master, index, surplus[index]))
         },
     )?;
     for (index, beyond) in surplus.iter().enumerate().filter(|(_, beyond)| !**beyond) {
         if world.core(index).database().deployment() != world.core(master).database().deployment() {
             return Err(format!(
                 "{} holds the same log and another deployment, surplus {beyond}",
-                name(index)
+                world.peers[index].card.name
             ));
         }
     }
-    last_update(world, master, &surplus)?;
+    let safe = last_update(world, master, &surplus)?;
+    node_rest::settle(world, master, safe)?;
     rest(world)
 }
 
@@ -206,7 +262,7 @@ fn put_in_line(world: &mut World, index: usize) -> Checked {
 
 /// Someone whom all others can follow, if there is one, and else anyone. False: it takes force.
 fn choose(world: &mut World) -> (usize, bool) {
-    let peers = world.peers.len();
+    let peers = world.setup.registries;
     let history = &world.oracle.history;
     let covers = |one: usize| {
         let end = world.peers[one].disk.end;
@@ -241,7 +297,7 @@ fn surplus(world: &World, master: usize) -> Vec<bool> {
         let fork = history.fork(end, peer.disk.end);
         history.updates_after(peer.disk.end, fork) > 0 || (fork == 0 && history.serial(peer.disk.end) > 0)
     };
-    world.peers.iter().map(beyond).collect()
+    world.peers.iter().take(world.setup.registries).map(beyond).collect()
 }
 
 fn is_settled(world: &World, master: usize, index: usize, surplus: bool) -> bool {
@@ -278,8 +334,8 @@ fn is_settled(world: &World, master: usize, index: usize, surplus: bool) -> bool
     }
 }
 
-/// An update reaches everybody who follows.
-fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Checked {
+/// An update reaches everybody who follows. False: too few follow for it to be acknowledged.
+fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Result<bool, String> {
     world.run(2_000)?;
     // Only whom the log names counts as a copy.
     let recorded = &world.core(master).database().deployment().registries;
@@ -287,15 +343,20 @@ fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Checked {
     let in_line = surplus.iter().enumerate().filter(|(_, beyond)| !**beyond);
     let following = in_line.filter(|(index, _)| counts(*index)).count();
     let following = u64::try_from(following).expect("few");
-    let to = world.apply(master, "last", RequestId::from_bits(u128::MAX))?;
+    let nodes: Vec<PeerName> = world
+        .nodes()
+        .map(|index| world.peers[index].card.name.clone())
+        .collect();
+    let application = workload::everywhere("last", &nodes);
+    let to = world.deploy(master, application, RequestId::from_bits(u128::MAX))?;
     world.until(QUIET, "the last update is answered", |world| {
         world.response(to).is_some()
     })?;
     match world.response(to) {
-        Some(Response::Applied(report)) if report.copies == following => Ok(()),
-        Some(Response::Failed(_)) if following < world.setup.min_copies => Ok(()),
+        Some(Response::Applied(report)) if report.copies == following => Ok(true),
+        Some(Response::Failed(_)) if following < world.setup.min_copies => Ok(false),
         // Those who were there before it must have enough copies too, and some of them refuse.
-        Some(Response::Failed(_)) if world.core(master).database().joining().is_some() => Ok(()),
+        Some(Response::Failed(_)) if world.core(master).database().joining().is_some() => Ok(false),
         other => Err(format!(
             "the last update, with {following} registries in line: {other:?}"
         )),

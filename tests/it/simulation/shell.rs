@@ -1,16 +1,19 @@
 //! Gives events to the cores and carries out what they ask for, as the shells promise to: everything durable first, then
 //! the rest, in order; often for several events at once. A peer may die at any point of that.
 
+use super::core::{Core, Effect, Event};
 use super::disk::{Disk, Write};
-use super::peer::{Held, name};
+use super::peer::Held;
 use super::time::Todo;
 use super::trace::{effect_words, event_words};
 use super::world::{Checked, World};
-use floe::pure::base::{Address, Moment, PeerName, Time, WallTime};
+use floe::pure::base::{Address, Moment, PeerName, RequestId, Time, WallTime};
 use floe::pure::lineage::rules::Rule;
 use floe::pure::lineage::{Digest, Epoch};
-use floe::pure::protocol::Response;
-use floe::pure::registry::{Batch, Effect, Event, ReplyTo};
+use floe::pure::membership::PeerKind;
+use floe::pure::protocol::message::SlicePart;
+use floe::pure::protocol::{Message, ReplyTo, Response};
+use floe::pure::registry::Batch;
 
 /// Where in the carrying out of a group a peer dies.
 #[derive(Clone, Copy, Debug)]
@@ -22,32 +25,46 @@ enum Death {
 }
 
 impl World {
-    /// Something happens to a registry.
+    /// Something happens to a peer.
     pub(super) fn event(&mut self, index: usize, event: Event) -> Checked {
         let moment = Moment {
             now: Time::from_micros(self.now),
             wall: WallTime(i64::try_from(self.now / 1000).expect("short runs")),
             dice: self.chance.bits(),
         };
+        if self.peers[index].core.is_none() {
+            return Ok(());
+        }
+        self.trace.say(self.now, || {
+            format!("{} <- {}", self.peers[index].card.name, event_words(&event))
+        });
+        let leash = self.leash(index, &event);
         let peer = &mut self.peers[index];
         let Some(core) = &mut peer.core else { return Ok(()) };
-        self.trace
-            .say(self.now, || format!("{} <- {}", name(index), event_words(&event)));
         let effects = core.handle(event, &moment);
-        if self.setup.self_check {
+        if let Some(core) = core.registry().filter(|_| self.setup.self_check) {
             core.check();
         }
-        let claim = core.reign();
-        let began = std::mem::replace(&mut peer.claim, claim) != claim;
-        if let Some(epoch) = claim.filter(|_| began) {
-            peer.begun.push((epoch, core.database().end().digest));
+        peer.note_reign();
+        let (name, tracing) = (&self.peers[index].card.name, self.trace.on);
+        for words in effects.iter().filter(|_| tracing).filter_map(effect_words) {
+            self.trace.say(self.now, || format!("{name} -> {words}"));
         }
+        leash.check(name, &effects)?;
+        self.check_order(index, &effects)?;
         for effect in effects {
-            if let Some(words) = effect_words(&effect).filter(|_| self.trace.on) {
-                self.trace.say(self.now, || format!("{} -> {words}", name(index)));
-            }
             let acknowledges = self.acknowledgement(index, &effect)?;
-            self.peers[index].held.push(Held { effect, acknowledges });
+            let at = self.next;
+            let held = Held {
+                effect,
+                acknowledges,
+                at,
+            };
+            self.peers[index].held.push(held);
+        }
+        if self.nodes().contains(&index) {
+            // A node's shell carries out each event's effects at once.
+            return self.flush(index);
         }
         if self.peers[index].group_due {
             return Ok(());
@@ -61,6 +78,17 @@ impl World {
         self.flush(index)
     }
 
+    /// A node's shell writes in the order of its list: what is durable comes first.
+    fn check_order(&self, index: usize, effects: &[Effect]) -> Checked {
+        let mut rest = effects.iter().skip_while(|effect| effect.is_durable());
+        if self.nodes().contains(&index) && rest.any(Effect::is_durable) {
+            let name = &self.peers[index].card.name;
+            return Err(format!(
+                "{name} wants something written after something was said or done"
+            ));
+        }
+        Ok(())
+    }
     /// What a client is about to be told is safe.
     fn acknowledgement(&self, index: usize, effect: &Effect) -> Result<Option<(Epoch, Digest)>, String> {
         let Effect::Reply {
@@ -74,17 +102,16 @@ impl World {
         let Some(ticket) = self.tickets.get(to) else {
             return Err(format!("reply {} was not asked for", to.0));
         };
-        let Some(core) = &self.peers[index].core else {
+        let core = self.peers[index].core.as_ref().and_then(Core::registry);
+        let (Some(core), Some(request)) = (core, ticket.request) else {
             return Ok(None);
         };
+        let name = &self.peers[index].card.name;
         let Some(epoch) = core.reign() else {
-            return Err(format!("promise 5: {} acknowledges without reigning", name(index)));
+            return Err(format!("promise 5: {name} acknowledges without reigning"));
         };
-        let Some(done) = core.database().find(ticket.request) else {
-            return Err(format!(
-                "promise 1: {} acknowledges what is not in its log",
-                name(index)
-            ));
+        let Some(done) = core.database().find(request) else {
+            return Err(format!("promise 1: {name} acknowledges what is not in its log"));
         };
         let trimmed = || self.oracle.history.at(self.peers[index].disk.end, done.serial);
         let digest = core.database().digest_at(done.serial).unwrap_or_else(trimmed);
@@ -106,9 +133,7 @@ impl World {
         self.carry_out(index, held, death)
     }
     fn carry_out(&mut self, index: usize, held: Vec<Held>, death: Option<Death>) -> Checked {
-        let (durable, rest): (Vec<Held>, Vec<Held>) = held
-            .into_iter()
-            .partition(|held| matches!(held.effect, Effect::Identity(_) | Effect::Commit(_)));
+        let (durable, rest): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|held| held.effect.is_durable());
         for (written, held) in durable.into_iter().enumerate() {
             if matches!(death, Some(Death::Writing(count)) if count == written) {
                 break;
@@ -137,10 +162,8 @@ impl World {
 
     /// Does the shell of this peer leave this write for later?
     fn is_lazy(&self, index: usize, effect: &Effect) -> bool {
-        let leads = self.peers[index]
-            .core
-            .as_ref()
-            .is_some_and(|core| core.reign().is_some());
+        let core = self.peers[index].core.as_ref();
+        let leads = core.is_some_and(|core| core.reign().is_some());
         match (self.setup.shell_breaks, effect) {
             (Some(Rule::PromiseIsDurable), Effect::Identity(_)) => true,
             (Some(Rule::MasterSyncsFirst), Effect::Commit(_)) => leads,
@@ -153,6 +176,8 @@ impl World {
         let write = match effect {
             Effect::Identity(identity) => Write::Identity(identity),
             Effect::Commit(batch) => Write::Batch(batch),
+            Effect::Slice(slice) => Write::Slice(slice),
+            Effect::Marks(marks) => Write::Marks(marks),
             _ => return Ok(()),
         };
         // Batches keep their order among each other.
@@ -163,7 +188,7 @@ impl World {
                 let mut unsynced = self.peers[index].disk.unsynced.iter().rev();
                 let last = unsynced.find_map(|write| match write {
                     Write::Batch(batch) => Some(batch.append.last()?.digest),
-                    Write::Identity(_) => None,
+                    Write::Identity(_) | Write::Slice(_) | Write::Marks(_) => None,
                 });
                 let end = last.unwrap_or(self.peers[index].disk.end);
                 self.oracle.written(end, batch)?;
@@ -183,8 +208,28 @@ impl World {
     }
     fn store(&mut self, index: usize, write: Write) -> Checked {
         match write {
-            Write::Identity(identity) => self.peers[index].disk.identity = *identity,
+            Write::Identity(identity) => {
+                let peer = &mut self.peers[index];
+                let (before, after) = (peer.disk.identity.promise, identity.promise);
+                if after.number < before.number {
+                    let name = &peer.card.name;
+                    return Err(format!(
+                        "promise 6: {name} stored promise {before} and now stores {after}"
+                    ));
+                }
+                // What a registry's group says may be older than what the group wrote; a node has no groups.
+                if peer.card.kind == PeerKind::Node {
+                    self.oracle.obeys(index, after)?;
+                }
+                peer.disk.identity = *identity;
+            }
             Write::Batch(batch) => self.commit(index, &batch)?,
+            Write::Slice(slice) => {
+                let peer = &mut self.peers[index];
+                self.oracle.takes(index, &peer.card.name, &peer.disk.slice, &slice)?;
+                peer.disk.slice = *slice;
+            }
+            Write::Marks(marks) => self.peers[index].disk.marks = marks,
         }
         Ok(())
     }
@@ -203,14 +248,27 @@ impl World {
     /// What the core holds is what its disk holds, unless its shell breaks a rule.
     fn compare_memory(&self, index: usize) -> Checked {
         let peer = &self.peers[index];
-        let Some(core) = peer.core.as_ref().filter(|_| self.setup.shell_breaks.is_none()) else {
-            return Ok(());
-        };
-        if core.database().end().digest != peer.disk.end {
-            return Err(format!("{} holds another log in memory than on disk", name(index)));
-        }
-        if core.promise() != peer.disk.identity.promise && peer.disk.identity.promise != Epoch::NONE {
-            return Err(format!("{} holds another promise in memory than on disk", name(index)));
+        let name = &peer.card.name;
+        let promise = peer.disk.identity.promise;
+        match &peer.core {
+            _ if self.setup.shell_breaks.is_some() => {}
+            None => {}
+            Some(Core::Registry(core)) => {
+                if core.database().end().digest != peer.disk.end {
+                    return Err(format!("{name} holds another log in memory than on disk"));
+                }
+                if core.promise() != promise && promise != Epoch::NONE {
+                    return Err(format!("{name} holds another promise in memory than on disk"));
+                }
+            }
+            Some(Core::Node(core)) => {
+                if *core.slice() != peer.disk.slice {
+                    return Err(format!("{name} holds another slice in memory than on disk"));
+                }
+                if core.obeys() != promise && self.setup.self_check {
+                    return Err(format!("{name} holds another promise in memory than on disk"));
+                }
+            }
         }
         Ok(())
     }
@@ -219,6 +277,10 @@ impl World {
         match held.effect {
             Effect::Send { to, message } => {
                 self.oracle.says(index, &message)?;
+                self.has_stored(index, &message)?;
+                if let Message::Slice(part) = &message {
+                    self.tells_node(index, part, held.at)?;
+                }
                 if let Some(other) = self.number(&to) {
                     let arrivals = self.network.send(index, other, message, self.now, &mut self.chance);
                     self.arrive(arrivals);
@@ -260,7 +322,8 @@ impl World {
                     },
                 );
             }
-            Effect::Happened(_) | Effect::Identity(_) | Effect::Commit(_) => {}
+            Effect::Process(act) => self.act(index, *act)?,
+            Effect::Happened(_) | Effect::Identity(_) | Effect::Commit(_) | Effect::Slice(_) | Effect::Marks(_) => {}
         }
         Ok(())
     }
@@ -281,6 +344,32 @@ impl World {
         };
         let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
         self.oracle.acknowledges(epoch, entry, copies, &disks)
+    }
+    /// A node says what it obeys only when that is on its disk. (A registry's promises are seen to be lost by a crash.)
+    fn has_stored(&self, index: usize, message: &Message) -> Checked {
+        let peer = &self.peers[index];
+        let stored = peer.disk.identity.promise;
+        let said = match message {
+            Message::NodeStatus(report) => report.obeys,
+            Message::Promised { epoch, .. } if peer.card.kind == PeerKind::Node => *epoch,
+            _ => return Ok(()),
+        };
+        if said == stored || self.setup.shell_breaks.is_some() {
+            return Ok(());
+        }
+        let name = &peer.card.name;
+        Err(format!(
+            "promise 6: {name} says that it obeys {said}, and its disk holds {stored}"
+        ))
+    }
+    /// A master tells a node what to run: only what is safe, and after those who had asked for it were told so.
+    fn tells_node(&mut self, index: usize, part: &SlicePart, at: u64) -> Checked {
+        let asked = self.tickets.range(..=ReplyTo(at)).map(|(_, ticket)| ticket);
+        let asked = asked.filter(|ticket| ticket.peer == index && ticket.response.is_none());
+        let unanswered: Vec<RequestId> = asked.filter_map(|ticket| ticket.request).collect();
+        let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
+        let name = &self.peers[index].card.name;
+        self.oracle.tells_node(name, part, &unanswered, &disks)
     }
     fn number(&self, name: &PeerName) -> Option<usize> {
         self.peers.iter().position(|peer| peer.card.name == *name)

@@ -1,10 +1,12 @@
 //! Virtual time: what waits for its moment, and the steps from one to the next.
 
+use super::core::{Core, Event};
 use super::network::Arrivals;
-use super::peer::name;
 use super::world::{Checked, World};
-use floe::pure::base::PeerName;
-use floe::pure::registry::Event;
+use floe::pure::base::{PeerName, RunId, ServerId};
+use floe::pure::model::ServerSpec;
+use floe::pure::supervisor::Exit;
+use std::sync::Arc;
 
 /// What waits for its time.
 #[derive(Clone, Debug)]
@@ -28,6 +30,23 @@ pub(super) enum Todo {
     Sync { peer: usize, boot: u64 },
     /// A group of effects is carried out.
     Group { peer: usize, boot: u64 },
+    /// A node's shell makes a process.
+    Spawn {
+        peer: usize,
+        boot: u64,
+        server: ServerId,
+        run: RunId,
+        spec: Arc<ServerSpec>,
+    },
+    /// A process ends, whether its node lives or not.
+    Exit {
+        peer: usize,
+        server: ServerId,
+        run: RunId,
+        how: Exit,
+    },
+    /// A node's shell tells it of a process.
+    Tell { peer: usize, boot: u64, event: Event },
 }
 
 impl World {
@@ -57,18 +76,28 @@ impl World {
         }
         Ok(())
     }
-    /// One registry in few words.
+    /// One peer in few words.
     pub(super) fn sketch(&self, index: usize) -> String {
-        let Some(core) = &self.peers[index].core else {
-            return format!("{} is down", name(index));
-        };
-        let (standing, reason) = core.standing();
-        format!(
-            "{} {standing} at {} promise {} ({reason})",
-            name(index),
-            core.database().end(),
-            core.promise()
-        )
+        let name = &self.peers[index].card.name;
+        match &self.peers[index].core {
+            None => format!("{name} is down"),
+            Some(Core::Registry(core)) => {
+                let (standing, reason) = core.standing();
+                let (end, promise) = (core.database().end(), core.promise());
+                format!("{name} {standing} at {end} promise {promise} ({reason})")
+            }
+            Some(Core::Node(core)) => {
+                let applied = core
+                    .applied()
+                    .map_or_else(|| "nothing".to_owned(), |version| version.to_string());
+                let servers: Vec<String> = core
+                    .reports()
+                    .iter()
+                    .map(|report| format!("{} {} {}", report.id, report.state, report.reason))
+                    .collect();
+                format!("{name} runs {applied} obeys {} [{}]", core.obeys(), servers.join(", "))
+            }
+        }
     }
     pub(super) fn later(&mut self, at: u64, todo: Todo) {
         self.next += 1;
@@ -107,17 +136,31 @@ impl World {
             Todo::Gossip { from, to } => self.gossip(from, to),
             Todo::Sync { peer, .. } => self.sync(peer),
             Todo::Group { peer, .. } => self.flush(peer),
+            Todo::Spawn {
+                peer,
+                server,
+                run,
+                spec,
+                ..
+            } => self.spawn(peer, server, run, spec),
+            Todo::Exit { peer, server, run, how } => {
+                self.exit(peer, server, run, how);
+                Ok(())
+            }
+            Todo::Tell { peer, event, .. } => self.event(peer, event),
         }
     }
     /// Is it for a peer's present life?
     fn is_current(&self, todo: &Todo) -> bool {
         match todo {
-            Todo::Arrive(_) | Todo::Gossip { .. } => true,
+            Todo::Arrive(_) | Todo::Gossip { .. } | Todo::Exit { .. } => true,
             Todo::Wake { peer, boot, wake } => self.peers[*peer].boot == *boot && self.peers[*peer].wake == *wake,
             Todo::Dial { peer, boot }
             | Todo::Unreachable { peer, boot, .. }
             | Todo::Sync { peer, boot }
-            | Todo::Group { peer, boot } => self.peers[*peer].boot == *boot,
+            | Todo::Group { peer, boot }
+            | Todo::Spawn { peer, boot, .. }
+            | Todo::Tell { peer, boot, .. } => self.peers[*peer].boot == *boot,
         }
     }
 }

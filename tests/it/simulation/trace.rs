@@ -1,7 +1,8 @@
 //! What happened in a run, in words: kept only when a failing run is repeated.
 
+use super::core::{Effect, Event};
+use floe::pure::node;
 use floe::pure::protocol::Message;
-use floe::pure::registry::{Effect, Event};
 
 /// The last lines are the interesting ones.
 const LINES_MAX: usize = 4_000;
@@ -72,6 +73,26 @@ pub(super) fn message_words(message: &Message) -> String {
             version, offset, total, ..
         } => format!("Snapshot {version} from {offset} of {total}"),
         Message::Peers(cards) => format!("Peers {}", cards.len()),
+        Message::Slice(part) => {
+            let servers: Vec<&str> = part.servers.iter().map(|server| server.id.as_str()).collect();
+            format!(
+                "Slice {} of {} base {:?}: {servers:?} removals {:?}",
+                part.version,
+                part.epoch,
+                part.base.map(|base| base.to_string()),
+                part.removals
+            )
+        }
+        Message::NodeStatus(report) => format!(
+            "NodeStatus obeys {} applied {:?} unfit {}",
+            report.obeys,
+            report.applied.map(|applied| applied.to_string()),
+            report.unfit
+        ),
+        Message::Servers { first, servers, .. } => {
+            let states = servers.iter().map(|server| format!("{} {}", server.id, server.state));
+            format!("Servers whole {first} {:?}", states.collect::<Vec<_>>())
+        }
         other => format!("{other:?}"),
     }
 }
@@ -98,6 +119,30 @@ pub(super) fn effect_words(effect: &Effect) -> Option<String> {
             "happened: {} {}: {}",
             happening.subject, happening.state, happening.reason
         ),
+        Effect::Slice(slice) => {
+            let servers = slice.servers.iter();
+            let servers: Vec<String> = servers
+                .map(|(id, placed)| format!("{id}{}", if placed.kept { " kept" } else { "" }))
+                .collect();
+            let version = slice.version.map(|version| version.to_string());
+            format!(
+                "writes slice {version:?} of {}: {servers:?} removed {:?}",
+                slice.epoch, slice.removed
+            )
+        }
+        Effect::Marks(marks) => format!("writes marks {marks:?}"),
+        Effect::Process(act) => process_words(act)?,
         Effect::Remember(_) | Effect::Publish(_) | Effect::Dial(_) | Effect::Wake(_) => return None,
+    })
+}
+
+fn process_words(act: &node::Effect) -> Option<String> {
+    Some(match act {
+        node::Effect::Spawn { server, run, .. } => format!("spawns {server} {run:?}"),
+        node::Effect::Terminate { server, run } => format!("terminates {server} {run:?}"),
+        node::Effect::Kill { server, run } => format!("kills {server} {run:?}"),
+        node::Effect::Delete { server } => format!("deletes {server}"),
+        node::Effect::Finished => "finished".to_owned(),
+        _ => return None,
     })
 }

@@ -1,29 +1,36 @@
-//! All registries with their disks, links and clients, and what a test may do to them.
+//! All peers with their disks, links and clients, and what a test may do to them.
 
 use super::chance::Chance;
+use super::core::{Core, Event};
 use super::network::Network;
 use super::oracle::Oracle;
-use super::peer::{Peer, Start, name};
+use super::peer::{Peer, Start};
 use super::time::Todo;
 use super::trace::Trace;
-use floe::pure::base::{Address, ApplicationName, RequestId};
+use floe::pure::base::{Address, ApplicationName, RequestId, ServerId};
 use floe::pure::lineage::rules::{Rule, Rules};
 use floe::pure::lineage::sight::Sight;
-use floe::pure::membership::Standing;
+use floe::pure::membership::{PeerKind, Standing};
 use floe::pure::model::Application;
-use floe::pure::protocol::{Request, Response};
-use floe::pure::registry::{Config, Database, Event, Registry, ReplyTo};
+use floe::pure::node::{self, Node, OnStop, Restored};
+use floe::pure::protocol::{ReplyTo, Request, Response};
+use floe::pure::registry::{Config, Database, Registry};
+use floe::pure::supervisor::Running;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What a world is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) registries: usize,
+    pub(super) nodes: usize,
     pub(super) min_copies: u64,
     pub(super) log_keep: u64,
     pub(super) require_proof: bool,
     pub(super) rules: Rules,
+    /// Those of the nodes.
+    pub(super) node_rules: Rules,
     /// The rule that the shell breaks, if it is one of the shell's.
     pub(super) shell_breaks: Option<Rule>,
     /// Let the cores check themselves after every step.
@@ -34,10 +41,12 @@ impl Setup {
     pub(super) fn new(registries: usize, min_copies: u64) -> Self {
         Self {
             registries,
+            nodes: 0,
             min_copies,
             log_keep: 10_000,
             require_proof: false,
             rules: Rules::default(),
+            node_rules: Rules::default(),
             shell_breaks: None,
             self_check: true,
         }
@@ -48,7 +57,8 @@ impl Setup {
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     pub(super) peer: usize,
-    pub(super) request: RequestId,
+    /// Of an update.
+    pub(super) request: Option<RequestId>,
     pub(super) response: Option<Response>,
 }
 
@@ -58,6 +68,7 @@ pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) chance: Chance,
     pub(super) now: u64,
+    /// Registries, then nodes.
     pub(super) peers: Vec<Peer>,
     pub(super) network: Network,
     pub(super) oracle: Oracle,
@@ -66,6 +77,8 @@ pub(super) struct World {
     /// How many of 10,000 events kill the peer that handles them.
     pub(super) deaths: u64,
     pub(super) steps: u64,
+    /// How many of 100 starts of processes fail.
+    pub(super) mishaps: u64,
     /// How many of 100 events wait to be carried out together with later ones.
     pub(super) groups: u64,
     pub(super) queue: BTreeMap<(u64, u64), Todo>,
@@ -77,8 +90,12 @@ pub(super) type Checked = Result<(), String>;
 impl World {
     pub(super) fn new(setup: Setup, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let peers = (0..setup.registries)
-            .map(|index| Peer::new(index, &mut chance))
+        let registries = (0..setup.registries).map(|number| (PeerKind::Registry, number));
+        let nodes = (0..setup.nodes).map(|number| (PeerKind::Node, number));
+        let peers = registries
+            .chain(nodes)
+            .enumerate()
+            .map(|(index, (kind, number))| Peer::new(index, kind, number, &mut chance))
             .collect();
         let oracle = Oracle::new(u64::try_from(setup.registries).expect("few"), setup.min_copies);
         Self {
@@ -91,6 +108,7 @@ impl World {
             trace: Trace::default(),
             tickets: BTreeMap::new(),
             deaths: 0,
+            mishaps: 0,
             groups: 0,
             steps: 0,
             queue: BTreeMap::new(),
@@ -100,14 +118,11 @@ impl World {
 
     /// Starts a registry that is down.
     pub(super) fn start(&mut self, index: usize, start: Start) -> Checked {
-        let locator: Vec<Address> = self.peers.iter().map(|peer| peer.card.address.clone()).collect();
+        let locator = self.registry_addresses();
+        self.power(index);
         let setup = &self.setup;
         let peer = &mut self.peers[index];
-        assert!(peer.core.is_none(), "a peer is started when it is down");
         peer.start = start;
-        peer.boot += 1;
-        peer.disk.identity.generation += 1;
-        peer.card.generation = peer.disk.identity.generation;
         let config = Config {
             role: start.role,
             promote: start.promote,
@@ -128,17 +143,74 @@ impl World {
             return Err(format!("peer {index} restored another end than it stored"));
         }
         let (identity, remembered) = (peer.disk.identity.clone(), peer.disk.remembered.clone());
-        peer.core = Some(Registry::new(config, identity, database, remembered));
-        self.trace.say(self.now, || format!("{} starts {start:?}", name(index)));
+        let core = Registry::new(config, identity, database, remembered);
+        peer.core = Some(Core::Registry(Box::new(core)));
+        self.trace
+            .say(self.now, || format!("{} starts {start:?}", self.peers[index].card.name));
         self.event(index, Event::Started)
     }
-    /// Pulls a registry's plug.
+    /// Starts a node that is down.
+    pub(super) fn start_node(&mut self, index: usize) -> Checked {
+        let locator = self.node_locator(index);
+        self.power(index);
+        let on_stop = self.chance.pick(&[OnStop::Leave, OnStop::Stop]);
+        let peer = &mut self.peers[index];
+        let found = |(server, process): (&ServerId, &Running)| {
+            let known = peer.disk.journal.get(server) == Some(&process.run);
+            known.then(|| (server.clone(), process.clone())).ok_or_else(|| {
+                let node = &peer.card.name;
+                format!("promise 10: {node} starts and cannot find the process of {server} again")
+            })
+        };
+        let running: BTreeMap<ServerId, Running> = peer.host.processes.iter().map(found).collect::<Result<_, _>>()?;
+        let config = node::Config {
+            card: peer.card.clone(),
+            host: "127.0.0.1".to_owned(),
+            locator,
+            on_stop,
+            rules: self.setup.node_rules,
+        };
+        let restored = Restored {
+            identity: peer.disk.identity.clone(),
+            slice: peer.disk.slice.clone(),
+            marks: peer.disk.marks.clone(),
+            remembered: peer.disk.remembered.clone(),
+            running,
+        };
+        peer.core = Some(Core::Node(Box::new(Node::new(config, restored))));
+        self.trace.say(self.now, || {
+            format!("{} starts, {on_stop:?}", self.peers[index].card.name)
+        });
+        self.event(index, Event::Started)
+    }
+    fn power(&mut self, index: usize) {
+        let peer = &mut self.peers[index];
+        assert!(peer.core.is_none(), "a peer is started when it is down");
+        peer.boot += 1;
+        peer.disk.identity.generation += 1;
+        peer.card.generation = peer.disk.identity.generation;
+    }
+    fn registry_addresses(&self) -> Vec<Address> {
+        let registries = self.peers.iter().take(self.setup.registries);
+        registries.map(|peer| peer.card.address.clone()).collect()
+    }
+    /// All registries, or any one peer: each leads to the grid.
+    fn node_locator(&mut self, index: usize) -> Vec<Address> {
+        let one = self.chance.index(self.peers.len());
+        if one == index || self.chance.hits(1, 2) {
+            self.registry_addresses()
+        } else {
+            vec![self.peers[one].card.address.clone()]
+        }
+    }
+    /// Pulls a peer's plug. What runs on a node's machine runs on.
     pub(super) fn crash(&mut self, index: usize) {
         let peers = self.peers.len();
         if !self.peers[index].die() {
             return;
         }
-        self.trace.say(self.now, || format!("{} dies", name(index)));
+        self.trace
+            .say(self.now, || format!("{} dies", self.peers[index].card.name));
         let arrivals = self.network.crash(index, peers, self.now, &mut self.chance);
         self.arrive(arrivals);
         for ticket in self.tickets.values_mut().filter(|ticket| ticket.peer == index) {
@@ -147,8 +219,9 @@ impl World {
     }
     /// Breaks a link.
     pub(super) fn sever(&mut self, a: usize, b: usize) {
-        self.trace
-            .say(self.now, || format!("link {} {} breaks", name(a), name(b)));
+        self.trace.say(self.now, || {
+            format!("link {} {} breaks", self.peers[a].card.name, self.peers[b].card.name)
+        });
         let arrivals = self.network.sever(a, b, self.now, &mut self.chance);
         self.arrive(arrivals);
     }
@@ -164,7 +237,7 @@ impl World {
         let arrivals = self.network.heal(self.now);
         self.arrive(arrivals);
     }
-    /// A client asks a registry to deploy an application. The ticket's response comes later, or never.
+    /// A client asks a registry to deploy an application without servers. The ticket's response comes later, or never.
     pub(super) fn apply(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
         let application = Application {
             name: application.parse::<ApplicationName>().expect("a valid name"),
@@ -173,22 +246,29 @@ impl World {
             groups: Vec::new(),
             nodes: BTreeMap::new(),
         };
-        self.ask(
-            index,
+        self.deploy(index, application, request)
+    }
+    /// A client asks a registry to deploy an application.
+    pub(super) fn deploy(
+        &mut self,
+        index: usize,
+        application: Application,
+        request: RequestId,
+    ) -> Result<ReplyTo, String> {
+        let update = Request::Apply {
+            application,
+            if_revision: None,
             request,
-            Request::Apply {
-                application,
-                if_revision: None,
-                request,
-            },
-        )
+        };
+        self.ask(index, Some(request), update)
     }
     /// A client asks a registry to remove an application.
     pub(super) fn remove(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
         let name = application.parse().expect("a valid name");
-        self.ask(index, request, Request::Remove { name, request })
+        self.ask(index, Some(request), Request::Remove { name, request })
     }
-    fn ask(&mut self, index: usize, id: RequestId, request: Request) -> Result<ReplyTo, String> {
+    /// A client asks any peer for anything; `id` is an update's.
+    pub(super) fn ask(&mut self, index: usize, id: Option<RequestId>, request: Request) -> Result<ReplyTo, String> {
         self.next += 1;
         let to = ReplyTo(self.next);
         let ticket = Ticket {
@@ -211,7 +291,26 @@ impl World {
     }
     /// The core of a running registry.
     pub(super) fn core(&self, index: usize) -> &Registry {
-        self.peers[index].core.as_ref().expect("the registry runs")
+        let core = self.peers[index].core.as_ref().and_then(Core::registry);
+        core.expect("the registry runs")
+    }
+    /// The core of a running node.
+    pub(super) fn node(&self, index: usize) -> &Node {
+        let core = self.peers[index].core.as_ref().and_then(Core::node);
+        core.expect("the node runs")
+    }
+    /// How many processes there ever were.
+    pub(super) fn processes(&self) -> usize {
+        let spawned = self.peers.iter().map(|peer| peer.host.spawned);
+        usize::try_from(spawned.sum::<u32>()).expect("few")
+    }
+    /// Where the registries stand among the peers.
+    pub(super) fn registries(&self) -> Range<usize> {
+        0..self.setup.registries
+    }
+    /// Where the nodes stand among the peers.
+    pub(super) fn nodes(&self) -> Range<usize> {
+        self.setup.registries..self.peers.len()
     }
     pub(super) fn is_up(&self, index: usize) -> bool {
         self.peers[index].core.is_some()

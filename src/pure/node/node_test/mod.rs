@@ -1,0 +1,8 @@
+//! One node against a bench, by promise: tables of what arrives and what follows. Lives with faults are the simulation's
+//! (`tests/it/simulation`).
+
+mod answers;
+mod bench;
+mod obedience;
+mod peers;
+mod slices;
