@@ -4,6 +4,7 @@
 //! It is asked twice: after the survey, where a no costs nothing, and after the promises, where it is binding because
 //! nobody who promised will acknowledge anything lower any more.
 
+use super::claim::within_reach;
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
 use super::version::{Digest, Epoch, Serial, Version};
@@ -156,7 +157,10 @@ pub fn decide(
         let theirs = answer.summary.as_ref();
         theirs.is_some_and(|theirs| compare(own.summary, own.digest, theirs, rules) == Relation::Foreign)
     };
-    let (strangers, answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let (strangers, mut answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let highest = own.promise.number;
+    let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
+    let beyond = leave_out_lies(highest, &mut answers);
     let answers = answers.as_slice();
     if intent == Intent::Resume
         && let Some(decision) = somebody_reigns(own, answers, rules)
@@ -168,8 +172,7 @@ pub fn decide(
     }
     let stopped = match (own.summary.is_empty(), intent) {
         (true, _) => is_not_the_first(own, answers, terms),
-        (false, Intent::Resume) => somebody_promised(own, answers),
-        (false, Intent::Promotion) => None,
+        (false, _) => None,
     };
     if let Some(decision) = stopped {
         return decision;
@@ -177,12 +180,21 @@ pub fn decide(
     if let Some(decision) = complete(own, answers, silent, terms, rules) {
         return decision;
     }
+    // Behind the question of data: a master restored from an old backup has missed promises as well as updates, and
+    // waiting, or a promotion, would not help it.
+    if intent == Intent::Resume
+        && !own.summary.is_empty()
+        && let Some(decision) = somebody_promised(own, answers)
+    {
+        return decision;
+    }
     if own.unrecorded && !terms.accept_loss && !terms.force {
         return Decision::Wait {
             reason: "this registry holds a beginning of a database that does not name it: it never caught up with a master. Start it with role = \"replica\"; --accept-loss overrides".to_owned(),
         };
     }
-    let proof = proof(own, answers, silent, terms, rules);
+    let mut proof = proof(own, answers, silent, terms, rules);
+    proof.text.push_str(&beyond);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
         return Decision::Wait {
             reason: format!("not proven to be complete: {}", proof.text),
@@ -192,16 +204,30 @@ pub fn decide(
         .iter()
         .flat_map(|answer| [Some(answer.promise), answer.claim])
         .flatten();
-    let highest = heard
-        .map(|epoch| epoch.number)
-        .max()
-        .unwrap_or(0)
-        .max(own.promise.number);
-    let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
+    let highest = heard.map(|epoch| epoch.number).max().unwrap_or(0).max(highest);
     Decision::Reign {
         number: highest.saturating_add(1),
         proof,
     }
+}
+
+/// Forgets numbers that no grid came to: the next number is counted from the highest heard, so one lie would use up all of
+/// them. Who named them, for people; empty when nobody did.
+fn leave_out_lies(highest: u64, answers: &mut [Answer]) -> String {
+    let mut text = String::new();
+    for answer in answers {
+        let claim = answer.claim.unwrap_or(Epoch::NONE);
+        let named = answer.promise.number.max(claim.number);
+        if within_reach(highest, named) {
+            continue;
+        }
+        if !within_reach(highest, answer.promise.number) {
+            answer.promise = Epoch::NONE;
+        }
+        answer.claim = answer.claim.filter(|claim| within_reach(highest, claim.number));
+        text += &format!("; not believed: {} names epoch {named}", answer.name);
+    }
+    text
 }
 
 fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {

@@ -7,6 +7,8 @@ pub mod event;
 #[cfg(test)]
 mod fixture;
 mod handle;
+#[cfg(test)]
+mod lies_test;
 pub mod payload;
 pub mod peer;
 pub mod query;
