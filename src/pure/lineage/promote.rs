@@ -214,7 +214,7 @@ pub fn decide(
 /// Forgets numbers that no grid came to: the next number is counted from the highest heard, so one lie would use up all of
 /// them. Who named them, for people; empty when nobody did.
 fn leave_out_lies(highest: u64, answers: &mut [Answer]) -> String {
-    let mut text = String::new();
+    let mut lies = Vec::new();
     for answer in answers {
         let claim = answer.claim.unwrap_or(Epoch::NONE);
         let named = answer.promise.number.max(claim.number);
@@ -225,9 +225,9 @@ fn leave_out_lies(highest: u64, answers: &mut [Answer]) -> String {
             answer.promise = Epoch::NONE;
         }
         answer.claim = answer.claim.filter(|claim| within_reach(highest, claim.number));
-        text += &format!("; not believed: {} names epoch {named}", answer.name);
+        lies.push(format!("; not believed: {} names epoch {named}", answer.name));
     }
-    text
+    lies.concat()
 }
 
 fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {

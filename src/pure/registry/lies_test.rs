@@ -8,6 +8,7 @@ use crate::pure::base::limits::EPOCH_JUMP_MAX;
 use crate::pure::base::{DatabaseId, EpochId, RequestId, WallTime};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::{Digest, Entry, EntryKind, Epoch, Lineage, Reign, Summary, Version};
+use crate::pure::locator::Load;
 use crate::pure::membership::{Change, Member, Record, Role, Standing};
 use crate::pure::protocol::report::NodeReport;
 use crate::pure::protocol::{Message, Request, Status};
@@ -88,7 +89,7 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         applied: Some(version),
         database,
         unfit: false,
-        load: Default::default(),
+        load: Load::default(),
         host: "h".to_owned(),
     };
     let mut messages = vec![

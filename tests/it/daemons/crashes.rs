@@ -17,14 +17,14 @@ const REGISTRIES: [&str; 3] = ["r1", "r2", "r3"];
 const APPLICATIONS: u64 = 8;
 
 /// Applies one update after another, each until it is acknowledged, and writes down which were.
-struct Writer {
+pub(super) struct Writer {
     acknowledged: Arc<Mutex<BTreeMap<String, u64>>>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<u64>,
 }
 
 impl Writer {
-    fn start(client: Client) -> Self {
+    pub(super) fn start(client: Client) -> Self {
         let acknowledged: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
         let (noted, stopped) = (acknowledged.clone(), stop.clone());
@@ -44,10 +44,10 @@ impl Writer {
             task,
         }
     }
-    fn acknowledged(&self) -> BTreeMap<String, u64> {
+    pub(super) fn acknowledged(&self) -> BTreeMap<String, u64> {
         self.acknowledged.lock().expect("a lock").clone()
     }
-    async fn stop(self) -> BTreeMap<String, u64> {
+    pub(super) async fn stop(self) -> BTreeMap<String, u64> {
         self.stop.store(true, Ordering::Relaxed);
         let count = tokio::time::timeout(PATIENCE, self.task).await;
         let count = count
@@ -106,7 +106,7 @@ async fn held(grid: &Grid, registry: &str) -> BTreeMap<String, u64> {
     held
 }
 
-async fn nothing_is_lost(grid: &Grid, registry: &str, acknowledged: &BTreeMap<String, u64>) {
+pub(super) async fn nothing_is_lost(grid: &Grid, registry: &str, acknowledged: &BTreeMap<String, u64>) {
     let held = held(grid, registry).await;
     for (name, number) in acknowledged {
         assert!(
@@ -117,7 +117,7 @@ async fn nothing_is_lost(grid: &Grid, registry: &str, acknowledged: &BTreeMap<St
 }
 
 /// A moment between none and a fifth of a second.
-async fn a_while() {
+pub(super) async fn a_while() {
     let dice = u64::try_from(floe::io::clock::dice() % 200).expect("it is small");
     tokio::time::sleep(Duration::from_millis(dice)).await;
 }
