@@ -99,6 +99,10 @@ impl Life {
                 }
             }
         }
+        assert!(
+            life.batches.iter().any(|(batch, _)| batch.wipe),
+            "seed {seed}: no snapshot"
+        );
         life
     }
     /// Runs it on a disk to the end, or to an error. Gives the open database and how many commits were acknowledged.

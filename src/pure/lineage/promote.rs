@@ -158,9 +158,7 @@ pub fn decide(
         theirs.is_some_and(|theirs| compare(own.summary, own.digest, theirs, rules) == Relation::Foreign)
     };
     let (strangers, mut answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
-    let highest = own.promise.number;
-    let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
-    let beyond = leave_out_lies(highest, &mut answers);
+    let lies = leave_out_lies(own, &mut answers);
     let answers = answers.as_slice();
     if intent == Intent::Resume
         && let Some(decision) = somebody_reigns(own, answers, rules)
@@ -170,11 +168,9 @@ pub fn decide(
     if let Some(stranger) = strangers.first().filter(|_| !terms.force) {
         return stands_apart(stranger, own);
     }
-    let stopped = match (own.summary.is_empty(), intent) {
-        (true, _) => is_not_the_first(own, answers, terms),
-        (false, _) => None,
-    };
-    if let Some(decision) = stopped {
+    if own.summary.is_empty()
+        && let Some(decision) = is_not_the_first(own, answers, terms)
+    {
         return decision;
     }
     if let Some(decision) = complete(own, answers, silent, terms, rules) {
@@ -194,26 +190,30 @@ pub fn decide(
         };
     }
     let mut proof = proof(own, answers, silent, terms, rules);
-    proof.text.push_str(&beyond);
+    proof.text.push_str(&lies);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
         return Decision::Wait {
             reason: format!("not proven to be complete: {}", proof.text),
         };
     }
-    let heard = answers
-        .iter()
-        .flat_map(|answer| [Some(answer.promise), answer.claim])
-        .flatten();
-    let highest = heard.map(|epoch| epoch.number).max().unwrap_or(0).max(highest);
     Decision::Reign {
-        number: highest.saturating_add(1),
+        number: highest_of(own, answers).saturating_add(1),
         proof,
     }
 }
 
+/// The highest number that the candidate knows of, by itself and from `answers`.
+fn highest_of(own: Own<'_>, answers: &[Answer]) -> u64 {
+    let heard = answers.iter().flat_map(|answer| [Some(answer.promise), answer.claim]);
+    let reigned = own.summary.lineage.last().map(|reign| reign.epoch);
+    let all = heard.chain([Some(own.promise), reigned]).flatten();
+    all.map(|epoch| epoch.number).max().unwrap_or(0)
+}
+
 /// Forgets numbers that no grid came to: the next number is counted from the highest heard, so one lie would use up all of
 /// them. Who named them, for people; empty when nobody did.
-fn leave_out_lies(highest: u64, answers: &mut [Answer]) -> String {
+fn leave_out_lies(own: Own<'_>, answers: &mut [Answer]) -> String {
+    let highest = highest_of(own, &[]);
     let mut lies = Vec::new();
     for answer in answers {
         let claim = answer.claim.unwrap_or(Epoch::NONE);

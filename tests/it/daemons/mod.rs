@@ -10,6 +10,7 @@ mod folder;
 mod grid;
 mod http;
 mod joining;
+mod liar;
 mod network;
 mod nodes;
 mod partition;

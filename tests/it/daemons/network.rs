@@ -127,12 +127,10 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // Back first: a namespace lives as long as a thread is in it.
-        let back = move_into_link_name_space(self.own.as_fd(), Some(LinkNameSpaceType::Network));
+        move_into_link_name_space(self.own.as_fd(), Some(LinkNameSpaceType::Network)).unwrap_or_default();
         for name in self.hosts.iter().map(String::as_str).chain([BRIDGE]) {
-            let gone = ip(&["netns", "del", &self.space(name)]);
-            drop(gone);
+            drop(ip(&["netns", "del", &self.space(name)]));
         }
-        assert!(back.is_ok() || std::thread::panicking(), "{back:?}");
     }
 }
 
