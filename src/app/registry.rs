@@ -141,6 +141,7 @@ impl Shell {
         }
         tracing::info!("stopping");
         super::signals::notify_stopping();
+        self.outside.remember(&self.core.farewell());
         self.outside.close().await;
         Ok(())
     }

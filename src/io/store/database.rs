@@ -4,6 +4,7 @@
 //! batch is there as a whole or not at all; the log has no gaps; an existing file is never made anew, whatever is in it.
 
 use super::file::{FileError, beside, sync_folder};
+use super::header::doubt_older_slot;
 use super::tables::{self, FORMAT, Found};
 use crate::pure::lineage::Serial;
 use crate::pure::registry::{Batch, Image};
@@ -143,6 +144,7 @@ impl Database {
         if backend.len().map_err(|error| refusal(place.clone(), error.into()))? == 0 {
             return Err(DatabaseError::Empty { place });
         }
+        doubt_older_slot(&backend).map_err(|error| refusal(place.clone(), error.into()))?;
         let inner = redb::Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_check_integrity_on_open(true)
@@ -213,9 +215,14 @@ impl Database {
 }
 
 /// A transaction that is on disk when its commit returns. That is redb's default; everything here rests on it.
+///
+/// Two phases are not: in one phase a last commit that was acknowledged and damaged later looks like one that a power cut
+/// tore, and after `kill -9` the next start goes back by one commit without a word. In two it is found and refused. The
+/// second sync writes one page in place: a commit took 2.6 instead of 2.3 ms on the machine that this was measured on.
 fn begin(inner: &redb::Database) -> Result<redb::WriteTransaction, redb::Error> {
     let mut transaction = inner.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
+    transaction.set_two_phase_commit(true);
     Ok(transaction)
 }
 

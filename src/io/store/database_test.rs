@@ -11,6 +11,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+#[path = "faults_test.rs"]
+mod faults;
+
 const SECTOR: usize = 512;
 
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ struct Disk {
     steps: Arc<Mutex<Vec<Step>>>,
     /// Syncs that still succeed; afterwards every write and sync fails.
     syncs_left: Arc<Mutex<Option<usize>>>,
+    /// Steps of any kind that still succeed; afterwards every one fails, the first write after half of it is done.
+    steps_left: Arc<Mutex<Option<usize>>>,
 }
 
 impl Disk {
@@ -45,6 +50,11 @@ impl Disk {
         self.steps.lock().unwrap().push(step);
     }
     fn fail_if_broken(&self, is_sync: bool) -> io::Result<()> {
+        match self.steps_left.lock().unwrap().as_mut() {
+            Some(0) => return Err(io::Error::other("the test's disk is broken")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         match self.syncs_left.lock().unwrap().as_mut() {
             Some(0) => Err(io::Error::other("the test's disk is broken")),
             Some(left) if is_sync => {
@@ -80,14 +90,17 @@ impl StorageBackend for Disk {
         Ok(())
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.fail_if_broken(false)?;
         let start = usize::try_from(offset).unwrap();
-        put(&mut self.content.lock().unwrap(), start, data);
-        self.note(Step::Write(start, data.to_vec()));
-        Ok(())
+        let half = &data[..data.len() / 2];
+        let (done, broken) = match self.fail_if_broken(false) {
+            Ok(()) => (data, None),
+            Err(error) => (half, Some(error)),
+        };
+        put(&mut self.content.lock().unwrap(), start, done);
+        self.note(Step::Write(start, done.to_vec()));
+        broken.map_or(Ok(()), Err)
     }
 }
-
 fn put(content: &mut Vec<u8>, start: usize, data: &[u8]) {
     if content.len() < start + data.len() {
         content.resize(start + data.len(), 0);

@@ -165,3 +165,75 @@ fn a_database_without_an_identity_is_refused() {
     let error = IdentityFile::load_or_create(&folder, &owner()).unwrap_err();
     assert!(matches!(error, IdentityError::Missing { .. }), "{error}");
 }
+
+/// The disk refuses the first write, its sync, or the second write: the error is final, and the next start finds the old
+/// identity or the new.
+#[test]
+fn the_first_error_of_the_disk_is_final_and_leaves_the_old_identity_or_the_new() {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let device = |path: &str| OpenOptions::new().write(true).open(path).unwrap();
+    // A file that cannot grow past its first slot.
+    let short = || {
+        let file = File::from(memfd_create("identity", MemfdFlags::ALLOW_SEALING).unwrap());
+        file.set_len(SLOT_BYTES as u64).unwrap();
+        fcntl_add_seals(&file, SealFlags::GROW).unwrap();
+        file
+    };
+    let cases = [
+        ("the write", device("/dev/full"), "write"),
+        ("the sync", device("/dev/null"), "sync"),
+        ("the second write", short(), "write"),
+    ];
+    for (what, broken, step) in cases {
+        let (_top, folder, mut file) = fresh();
+        let old = file.identity().clone();
+        let new = promising(&file, 9, 1);
+        assert_eq!(file.place, 1, "the first slot is the older one");
+        let well = std::mem::replace(&mut file.file, broken);
+        let error = file.save(&new).unwrap_err();
+        assert!(error.to_string().starts_with(step), "{what}: {error}");
+        assert_eq!(file.identity(), &old, "{what}: nothing may be said of it");
+        // What the second case and the third left behind, over the slots as they were.
+        let mut left = std::fs::read(folder.identity()).unwrap();
+        if what == "the second write" {
+            let mut slot = vec![0; SLOT_BYTES];
+            file.file.read_exact_at(&mut slot, 0).unwrap();
+            left[..SLOT_BYTES].copy_from_slice(&slot);
+        }
+        file.file = well;
+        let error = file.save(&new).unwrap_err();
+        assert!(
+            matches!(error, IdentityError::Failed { .. }),
+            "{what}: the disk is well, but {error}"
+        );
+        drop(file);
+        std::fs::write(folder.identity(), left).unwrap();
+        let mut again = IdentityFile::load_or_create(&folder, &owner()).unwrap();
+        let wanted = if what == "the second write" { &new } else { &old };
+        assert_eq!(again.identity(), wanted, "{what}");
+        again.save(&new).unwrap();
+        assert_eq!(again.count_start().unwrap().promise, new.promise);
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_costs_nothing_and_one_in_each_copy_is_never_served() {
+    let (_top, _folder, mut file) = fresh();
+    file.count_start().unwrap();
+    let next = promising(&file, 9, 1);
+    file.save(&next).unwrap();
+    let whole = std::fs::read(&file.path).unwrap();
+    let read = |bytes: &[u8]| newest(bytes).map(|(_, slot)| decode::<Identity>(&slot.payload).unwrap());
+    for at in 0..whole.len() {
+        let mut one = whole.clone();
+        one[at] ^= 1 << (at % 8);
+        assert_eq!(read(&one).as_ref(), Some(&next), "byte {at}");
+        let other = (at + SLOT_BYTES + at * 7) % SLOT_BYTES + if at < SLOT_BYTES { SLOT_BYTES } else { 0 };
+        one[other] ^= 1;
+        let found = read(&one);
+        assert!(
+            found.is_none() || found.as_ref() == Some(&next),
+            "bytes {at} and {other}: {found:?}"
+        );
+    }
+}

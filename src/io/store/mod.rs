@@ -6,6 +6,7 @@
 pub mod database;
 pub mod file;
 pub mod folder;
+mod header;
 pub mod identity;
 pub mod offline;
 pub mod remembered;

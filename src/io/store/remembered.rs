@@ -86,6 +86,25 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_or_written_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.cbor");
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(load(&path), Vec::new(), "a folder of that name");
+        assert!(save(&path, &[peer(1)]).is_err(), "and it is said");
+        std::fs::remove_dir(&path).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert_eq!(load(&path), Vec::new(), "too large to be read");
+        // Left by a crash in the middle of a save: the old file counts.
+        save(&path, &[peer(1)]).unwrap();
+        std::fs::write(super::super::file::beside(&path), "half").unwrap();
+        assert_eq!(load(&path), [peer(1)]);
+        save(&path, &[peer(2)]).unwrap();
+        assert_eq!(load(&path), [peer(2)]);
+    }
+
+    #[test]
     fn any_damage_counts_as_empty() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("peers.cbor");

@@ -28,6 +28,9 @@ pub const PEERS_MAX: usize = 500;
 pub const SERVERS_PER_NODE_MAX: usize = 10_000;
 /// How far an epoch number may jump past the highest known: a liar must not use up the numbers for ever.
 pub const EPOCH_JUMP_MAX: u64 = 1 << 20;
+/// The highest epoch number that a peer believes which has promised none yet: a start every second takes 136 years to get
+/// there, and whoever was lied to at its first start can still be overruled.
+pub const EPOCH_FIRST_MAX: u64 = 1 << 32;
 /// Most log entries in flight to one follower before it has confirmed any.
 pub const FOLLOW_WINDOW: u64 = 1024;
 /// Most updates waiting for copies: beyond, clients are told to come again.

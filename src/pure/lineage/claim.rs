@@ -6,7 +6,7 @@
 use super::compare::Relation;
 use super::rules::{Rule, Rules};
 use super::version::{Epoch, Serial};
-use crate::pure::base::limits::EPOCH_JUMP_MAX;
+use crate::pure::base::limits::{EPOCH_FIRST_MAX, EPOCH_JUMP_MAX};
 use serde::{Deserialize, Serialize};
 
 /// Why a claim or feed was refused. Codes are stable; scripts and alerts may match them.
@@ -77,13 +77,8 @@ pub enum Authority {
 /// How `epoch` stands to `promise`.
 pub fn authority(promise: Epoch, epoch: Epoch, rules: Rules) -> Authority {
     if epoch.number > promise.number {
-        let first = promise.number == 0;
-        let reachable = first || epoch.number - promise.number <= EPOCH_JUMP_MAX;
-        return if reachable && epoch.number < u64::MAX {
-            Authority::Higher
-        } else {
-            Authority::Jump
-        };
+        let reachable = within_reach(promise.number, epoch.number);
+        return if reachable { Authority::Higher } else { Authority::Jump };
     }
     if epoch.number == promise.number {
         let same = epoch == promise || !rules.hold(Rule::EpochIdDecides);
@@ -94,6 +89,13 @@ pub fn authority(promise: Epoch, epoch: Epoch, rules: Rules) -> Authority {
     } else {
         Authority::Higher
     }
+}
+
+/// Can a grid have come to `number` since it was at `known` (0: nothing is known)? What is beyond is a mistake or a lie: it
+/// is neither obeyed nor counted from, or one wrong number would use up all of them.
+pub fn within_reach(known: u64, number: u64) -> bool {
+    let jump = if known == 0 { EPOCH_FIRST_MAX } else { EPOCH_JUMP_MAX };
+    number < u64::MAX && number.saturating_sub(known) <= jump
 }
 
 /// What a registry does about a claim.

@@ -235,8 +235,10 @@ proptest::proptest! {
 fn only_a_higher_number_within_reach_is_obeyed() {
     let rules = Rules::default();
     let cases = [
-        (Epoch::NONE, epoch(u64::MAX - 1, 1), Authority::Higher),
+        (Epoch::NONE, epoch(EPOCH_FIRST_MAX, 1), Authority::Higher),
+        (Epoch::NONE, epoch(EPOCH_FIRST_MAX + 1, 1), Authority::Jump),
         (Epoch::NONE, epoch(u64::MAX, 1), Authority::Jump),
+        (epoch(u64::MAX - 1, 1), epoch(u64::MAX, 1), Authority::Jump),
         (PROMISE, epoch(8, 1), Authority::Higher),
         (PROMISE, epoch(7 + EPOCH_JUMP_MAX, 1), Authority::Higher),
         (PROMISE, epoch(8 + EPOCH_JUMP_MAX, 1), Authority::Jump),

@@ -4,6 +4,7 @@
 //! It is asked twice: after the survey, where a no costs nothing, and after the promises, where it is binding because
 //! nobody who promised will acknowledge anything lower any more.
 
+use super::claim::within_reach;
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
 use super::sight::Sight;
@@ -169,7 +170,8 @@ pub fn decide(
         let theirs = answer.summary.as_ref();
         theirs.is_some_and(|theirs| compare(own.summary, own.digest, theirs, rules) == Relation::Foreign)
     };
-    let (strangers, answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let (strangers, mut answers): (Vec<Answer>, Vec<Answer>) = answers.iter().cloned().partition(is_foreign);
+    let lies = leave_out_lies(own, &mut answers);
     let answers = answers.as_slice();
     if intent == Intent::Resume
         && let Some(decision) = somebody_reigns(own, answers, rules)
@@ -179,15 +181,20 @@ pub fn decide(
     if let Some(stranger) = strangers.first().filter(|_| !terms.force) {
         return stands_apart(stranger, own);
     }
-    let stopped = match (own.summary.is_empty(), intent) {
-        (true, _) => is_not_the_first(own, answers, terms),
-        (false, Intent::Resume) => somebody_promised(own, answers),
-        (false, Intent::Promotion) => None,
-    };
-    if let Some(decision) = stopped {
+    if own.summary.is_empty()
+        && let Some(decision) = is_not_the_first(own, answers, terms)
+    {
         return decision;
     }
     if let Some(decision) = complete(own, answers, silent, terms, rules) {
+        return decision;
+    }
+    // Behind the question of data: a master restored from an old backup has missed promises as well as updates, and
+    // waiting, or a promotion, would not help it.
+    if intent == Intent::Resume
+        && !own.summary.is_empty()
+        && let Some(decision) = somebody_promised(own, answers)
+    {
         return decision;
     }
     if own.unrecorded && !terms.accept_loss && !terms.force {
@@ -195,7 +202,8 @@ pub fn decide(
             reason: "this registry holds a beginning of a database that does not name it: it never caught up with a master. Start it with role = \"replica\"; --accept-loss overrides".to_owned(),
         };
     }
-    let proof = proof(own, answers, silent, terms, rules);
+    let mut proof = proof(own, answers, silent, terms, rules);
+    proof.text.push_str(&lies);
     if terms.require_proof && !proof.proven && !terms.accept_loss {
         return Decision::Wait {
             reason: format!(
@@ -207,20 +215,38 @@ pub fn decide(
     if let Some(decision) = out_of_sight(own, answers, silent, terms) {
         return decision;
     }
-    let heard = answers
-        .iter()
-        .flat_map(|answer| [Some(answer.promise), answer.claim])
-        .flatten();
-    let highest = heard
-        .map(|epoch| epoch.number)
-        .max()
-        .unwrap_or(0)
-        .max(own.promise.number);
-    let highest = highest.max(own.summary.lineage.last().map_or(0, |reign| reign.epoch.number));
     Decision::Reign {
-        number: highest.saturating_add(1),
+        number: highest_of(own, answers).saturating_add(1),
         proof,
     }
+}
+
+/// The highest number that the candidate knows of, by itself and from `answers`.
+fn highest_of(own: Own<'_>, answers: &[Answer]) -> u64 {
+    let heard = answers.iter().flat_map(|answer| [Some(answer.promise), answer.claim]);
+    let reigned = own.summary.lineage.last().map(|reign| reign.epoch);
+    let all = heard.chain([Some(own.promise), reigned]).flatten();
+    all.map(|epoch| epoch.number).max().unwrap_or(0)
+}
+
+/// Forgets numbers that no grid came to: the next number is counted from the highest heard, so one lie would use up all of
+/// them. Who named them, for people; empty when nobody did.
+fn leave_out_lies(own: Own<'_>, answers: &mut [Answer]) -> String {
+    let highest = highest_of(own, &[]);
+    let mut lies = Vec::new();
+    for answer in answers {
+        let claim = answer.claim.unwrap_or(Epoch::NONE);
+        let named = answer.promise.number.max(claim.number);
+        if within_reach(highest, named) {
+            continue;
+        }
+        if !within_reach(highest, answer.promise.number) {
+            answer.promise = Epoch::NONE;
+        }
+        answer.claim = answer.claim.filter(|claim| within_reach(highest, claim.number));
+        lies.push(format!("; not believed: {} names epoch {named}", answer.name));
+    }
+    lies.concat()
 }
 
 fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {

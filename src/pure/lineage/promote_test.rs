@@ -347,6 +347,63 @@ fn the_number_is_above_everything_heard() {
 }
 
 #[test]
+fn a_number_that_no_grid_came_to_uses_up_nothing() {
+    for lie in [u64::MAX, u64::MAX - 1, 1 << 40] {
+        for intent in [Resume, Promotion] {
+            let heard = || Case::new(intent, 4, later(4, "r1", 11, 11));
+            heard().hears(answer("r2", lie, own())).gives("reign 5 proven");
+            heard().hears(leading("r2", lie, own())).gives("reign 5 proven");
+            let case = heard().hears(answer("r2", lie, own()));
+            let Decision::Reign { proof, .. } = case.decision() else {
+                panic!("it leads");
+            };
+            assert!(proof.text.contains(&format!("r2 names epoch {lie}")), "{}", proof.text);
+        }
+        let node = Answer {
+            summary: None,
+            ..answer("n1", lie, own())
+        };
+        Case::new(Promotion, 4, own())
+            .hears(node)
+            .misses(silent("r2", None, 0))
+            .gives("reign 5");
+        Case::new(Resume, 0, log(&[], 0))
+            .hears(answer("r2", lie, log(&[], 0)))
+            .gives("reign 1");
+    }
+}
+
+#[test]
+fn a_master_restored_from_an_old_backup_is_told_what_it_lacks_and_not_to_wait() {
+    // Its identity is as old as its database: it does not know of epoch 3, which reigns no longer.
+    let theirs = later(3, "r2", 11, 15);
+    Case::new(Resume, 1, own())
+        .hears(answer("r2", 3, theirs.clone()))
+        .hears(answer("r3", 3, theirs.clone()))
+        .gives("MASTER_OUT_OF_DATE r2 is at 3.15 and holds 4 updates (entries 11 to 15) that this registry, at 1.10, lacks");
+    // The same while the one that reigned is away and only remembered.
+    Case::new(Resume, 1, own())
+        .hears(answer("r3", 3, own()))
+        .misses(silent("r2", Some(theirs.clone()), 15))
+        .gives("MASTER_OUT_OF_DATE r2 is at 3.15");
+    // Who overrides what is known to be missing still deposes nobody by a plain restart.
+    for change in [
+        |terms: &mut Terms| terms.accept_loss = true,
+        |terms: &mut Terms| terms.force = true,
+    ] {
+        Case::new(Resume, 1, own())
+            .hears(answer("r3", 3, own()))
+            .misses(silent("r2", Some(theirs.clone()), 15))
+            .on(change)
+            .gives("wait r3 has promised epoch 3");
+    }
+    // Who reigns is followed, however old the own log is.
+    Case::new(Resume, 1, own())
+        .hears(leading("r2", 3, theirs.clone()))
+        .gives("yield r2");
+}
+
+#[test]
 fn an_empty_master_founds_only_where_nobody_reigned() {
     let empty = || Case::new(Resume, 0, log(&[], 0)).on(|terms| terms.registries = 1);
     let nothing = |name, promise| {

@@ -16,6 +16,8 @@ mod fixture;
 #[cfg(test)]
 pub(crate) mod fixture_log;
 mod handle;
+#[cfg(test)]
+mod lies_test;
 mod order;
 pub mod payload;
 pub mod peer;

@@ -38,6 +38,8 @@ pub(super) struct Daemon {
     pub(super) locator: Vec<String>,
     /// Further lines of `[registry]` or `[node]`.
     pub(super) more: String,
+    /// The network namespace that its process lives in, when it is not the test's.
+    pub(super) space: Option<String>,
 }
 
 /// What a command printed, and its exit code.
@@ -107,8 +109,17 @@ impl Grid {
             role: role.to_owned(),
             locator: locator.iter().map(ToString::to_string).collect(),
             more: String::new(),
+            space: None,
         };
         self.daemons.insert(name.to_owned(), daemon);
+    }
+
+    /// Puts a daemon into a network namespace, where it listens at `host`. Its file is to be edited after this.
+    pub(super) fn put_into(&mut self, name: &str, space: &str, host: &str) {
+        let at = |port| Port::fixed(Address::new(host, port).expect("an address"));
+        let daemon = self.daemon_mut(name);
+        (daemon.control, daemon.http) = (at(7400), at(7480));
+        daemon.space = Some(space.to_owned());
     }
 
     /// Changes a daemon's file. Its process, if it runs, does not notice.
@@ -124,6 +135,11 @@ impl Grid {
             format!("[node]\nhost = \"127.0.0.1\"\n{}", daemon.more)
         } else {
             format!("[registry]\nrole = \"{}\"\n{}", daemon.role, daemon.more)
+        };
+        // Beyond loopback only inside namespaces that reach nobody else.
+        let section = match daemon.space {
+            Some(_) => format!("{section}\n[gossip]\ninsecure = true"),
+            None => section,
         };
         let text = format!(
             "grid = \"{}\"\n\n[peer]\nname = \"{}\"\nlisten = \"{}\"\ndata = \"{}\"\nlocator = [{}]\n\n[http]\nlisten = \"{}\"\n\n{section}\n",
@@ -194,7 +210,10 @@ impl Grid {
         } else {
             "registry"
         };
-        let mut command = Command::new(FLOE);
+        let mut command = match &self.daemon(name).space {
+            Some(space) => super::network::command_in(space, FLOE),
+            None => Command::new(FLOE),
+        };
         command
             .args([kind, "run", "--with-parent", "--config"])
             .arg(self.config(name))

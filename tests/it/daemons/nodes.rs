@@ -176,6 +176,10 @@ async fn obeys(grid: &Grid, epoch: u64) {
     grid.status("n1 is up and obeys the same epoch as before", &["r1"], |status| {
         let row = status.nodes.iter().find(|row| row.name == "n1" && row.state == "up");
         let row = row.ok_or_else(|| format!("{status:?}"))?;
+        // A node that has just come has not told yet.
+        if row.obeys_epoch == 0 {
+            return Err(format!("{status:?}"));
+        }
         assert_eq!(row.obeys_epoch, epoch, "{status:?}");
         Ok(())
     })

@@ -17,10 +17,14 @@ const COUNT: u32 = 22_000;
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) address: Address,
-    _held: File,
+    _held: Option<File>,
 }
 
 impl Port {
+    /// A number of a host that nobody else uses.
+    pub(super) fn fixed(address: Address) -> Self {
+        Self { address, _held: None }
+    }
     pub(super) fn find() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let folder = std::env::temp_dir().join("floe-test-ports");
@@ -37,7 +41,10 @@ impl Port {
             let text = format!("127.0.0.1:{number}");
             if TcpListener::bind(&text).is_ok() && UdpSocket::bind(&text).is_ok() {
                 let address = text.parse().expect("an address");
-                return Self { address, _held: held };
+                return Self {
+                    address,
+                    _held: Some(held),
+                };
             }
         }
         panic!("no port is free from {FIRST} on");

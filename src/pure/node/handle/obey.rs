@@ -1,9 +1,8 @@
 //! Whom the node obeys: promises, and the judgement of an epoch before anything of it is carried out.
 
-use crate::pure::base::limits::EPOCH_JUMP_MAX;
 use crate::pure::base::{DatabaseId, Moment, PeerName};
 use crate::pure::lineage::Epoch;
-use crate::pure::lineage::claim::RefusalCode;
+use crate::pure::lineage::claim::{RefusalCode, within_reach};
 use crate::pure::lineage::rules::Rule;
 use crate::pure::node::state::Node;
 use crate::pure::protocol::Message;
@@ -51,8 +50,7 @@ impl Node {
         if epoch.contests(promise) {
             return rules.hold(Rule::EpochIdDecides).then_some(RefusalCode::Contested);
         }
-        let jump = epoch.number - promise.number;
-        (promise.number != 0 && jump > EPOCH_JUMP_MAX).then_some(RefusalCode::EpochJump)
+        (!within_reach(promise.number, epoch.number)).then_some(RefusalCode::EpochJump)
     }
 
     /// Agrees to obey `epoch`, which was judged before; durable before anything of it is said or done.

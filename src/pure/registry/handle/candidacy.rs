@@ -7,6 +7,7 @@ use super::super::seat::{Preparation, Reigning, Seat};
 use super::super::state::Registry;
 use crate::pure::base::{DatabaseId, EpochId, Moment, PeerName, RequestId};
 use crate::pure::lineage::Epoch;
+use crate::pure::lineage::claim::within_reach;
 use crate::pure::lineage::promote::{Answer, Decision, Intent, Proof};
 use crate::pure::lineage::rules::Rule;
 use crate::pure::membership::{Role, RoleSource};
@@ -190,6 +191,11 @@ impl Registry {
             return;
         }
         preparation.waiting.remove(from);
+        // A number that no grid came to: its peer counts as one that did not answer. To go beyond it would use up the
+        // numbers for everybody else.
+        if !within_reach(epoch.number, promise.number) {
+            return self.preparation_progress(moment, out);
+        }
         if preparation
             .declined
             .as_ref()

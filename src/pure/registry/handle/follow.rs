@@ -95,6 +95,11 @@ impl Registry {
                 }
                 continue;
             }
+            // The master's own reign is the last of its log; what is beyond would raise our promise at the next start.
+            if entry.epoch.number > epoch.number {
+                fault = Some(DatabaseError::Epoch { at: entry.serial });
+                break;
+            }
             match self.database.append(Arc::new(entry), self.config.log_keep) {
                 Ok(batch) => batches.push(batch),
                 Err(DatabaseError::Gap { .. }) => gap = true,
@@ -220,7 +225,14 @@ impl Registry {
             Ok(opened) => opened,
             Err(error) => return self.corrupt_feed(from, epoch, &error, moment, out),
         };
+        let last = database.lineage().last().map_or(0, |reign| reign.epoch.number);
         match self.relation(&database.summary()) {
+            _ if last > epoch.number => {
+                let error = DatabaseError::Epoch {
+                    at: database.end().serial,
+                };
+                return self.corrupt_feed(from, epoch, &error, moment, out);
+            }
             Relation::Newer(_) | Relation::Same => {}
             Relation::Older(_) | Relation::Diverged { .. } | Relation::Foreign | Relation::Corrupt { .. } => {
                 let error = DatabaseError::Values("the snapshot does not contain what is here".to_owned());

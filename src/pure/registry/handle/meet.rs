@@ -193,6 +193,12 @@ impl Registry {
         if (self.trouble.as_ref()).is_some_and(|trouble| !passing.contains(&trouble.standing)) {
             return;
         }
+        // A master whose feed did not fit is not judged again before it tells something new; until then people see why.
+        let unheard = |peer: &super::super::peer::Peer| peer.linked && peer.is_registry() && peer.status.is_none();
+        let refuses = (self.trouble.as_ref()).is_some_and(|trouble| trouble.standing == Standing::Refusing);
+        if refuses && self.peers.values().any(unheard) {
+            return;
+        }
         let mine = self.database.id().filter(|_| self.database.end().serial > 0);
         let foreign = self.peers.values().filter(|peer| peer.linked).find_map(|peer| {
             let status = peer.status.as_ref()?;

@@ -225,20 +225,18 @@ impl Registry {
         }
     }
 
+    /// Everything that can be known is here: the log is judged once more, and promises are asked for.
     fn begin_candidacy(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        if let Some(order) = &mut self.order {
-            order.stage = Stage::Promising;
+        match self.decide(Intent::Promotion, self.answers(), moment) {
+            Decision::Reign { number, .. } => {
+                if let Some(order) = &mut self.order {
+                    order.stage = Stage::Promising;
+                }
+                self.happened(moment, "candidate", "promises are asked for", out);
+                self.prepare(Intent::Promotion, number, 0, moment, out);
+            }
+            other => self.not_now(Intent::Promotion, other, moment, out),
         }
-        self.happened(moment, "candidate", "promises are asked for", out);
-        let heard = self.peers.values().filter(|peer| peer.linked).flat_map(|peer| {
-            let status = peer.status.as_ref().map(|status| status.promise.number);
-            let node = peer.node.as_ref().map(|node| node.report.obeys.number);
-            [status, node]
-        });
-        let highest = heard.flatten().max().unwrap_or(0).max(self.identity.promise.number);
-        let logged = self.database.lineage().last().map_or(0, |reign| reign.epoch.number);
-        let number = highest.max(logged).saturating_add(1);
-        self.prepare(Intent::Promotion, number, 0, moment, out);
     }
 
     /// Reigns: the outcome is told when those who promised are there.

@@ -120,13 +120,7 @@ impl Registry {
         if !due && self.told.remember_at.is_some() {
             return;
         }
-        let known = self.peers.values().map(|peer| Remembered {
-            card: peer.card.clone(),
-            summary: peer.summary.clone(),
-            version: peer.version().filter(|_| peer.is_registry()),
-            seen: peer.seen,
-        });
-        let known: Vec<Remembered> = known.collect();
+        let known = self.known_peers();
         let news = known != self.told.remembered;
         if due {
             self.told.remember_at = None;
@@ -138,6 +132,23 @@ impl Registry {
         } else if news {
             self.told.remember_at = Some(moment.now.after(REMEMBER_AFTER));
         }
+    }
+
+    fn known_peers(&self) -> Vec<Remembered> {
+        let known = self.peers.values().map(|peer| Remembered {
+            card: peer.card.clone(),
+            summary: peer.summary.clone(),
+            version: peer.version().filter(|_| peer.is_registry()),
+            seen: peer.seen,
+        });
+        known.collect()
+    }
+
+    /// What is to be remembered of peers when the daemon stops: what came last is not written yet, and at the next start a
+    /// log that somebody held an hour ago would count.
+    pub fn farewell(&mut self) -> Vec<Remembered> {
+        let known = self.known_peers();
+        self.as_met_now(known)
     }
 
     fn set_wake(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
