@@ -27,7 +27,7 @@ impl Gauges {
     /// An event goes in: an update's clock starts.
     pub(super) fn arrived(&mut self, event: &Event, now: Time) {
         if let Event::Request { to, request, .. } = event
-            && matches!(**request, Request::Apply { .. } | Request::Remove { .. })
+            && request.is_update()
         {
             self.updates.insert(*to, now);
         }

@@ -174,6 +174,7 @@ pub(super) fn applied() -> AppliedReport {
             unchanged: vec!["gpu-0".parse().unwrap()],
             details: texts(&["web-1: run changed"]),
         },
+        rolled_back_to: None,
     }
 }
 

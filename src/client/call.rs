@@ -80,7 +80,7 @@ impl<'a> Call<'a> {
             Ok(response) => Step::Done(Ok(response)),
             Err(CallError::TooLarge) => Step::Done(Err(too_large().into())),
             Err(CallError::TimedOut { .. }) => {
-                if self.is_update() {
+                if self.request.is_update() {
                     self.doubt = Some(format!("{} did not answer in time", connection.peer().name));
                 }
                 Step::Done(Err(self.give_up()))
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
     async fn failed(&mut self, connection: &Connection, failure: Failure) -> Step {
         match failure.code {
             ErrorCode::NotMaster => self.redirected(connection, failure).await,
-            ErrorCode::InDoubt if self.is_update() => {
+            ErrorCode::InDoubt if self.request.is_update() => {
                 self.doubt = Some(failure.message.clone());
                 self.refusal = Some(failure);
                 Step::Later
@@ -144,7 +144,7 @@ impl<'a> Call<'a> {
             return Step::Next;
         }
         let text = format!("the connection to {name} was lost before it answered: {reason}");
-        if self.is_update() {
+        if self.request.is_update() {
             self.doubt = Some(text);
             return Step::Next;
         }
@@ -193,12 +193,8 @@ impl<'a> Call<'a> {
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
-    /// Carries a request id: sent twice, it is applied once.
-    fn is_update(&self) -> bool {
-        matches!(self.request, Request::Apply { .. } | Request::Remove { .. })
-    }
     fn is_read(&self) -> bool {
-        !self.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
+        !self.request.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
     }
 }
 

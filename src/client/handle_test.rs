@@ -45,6 +45,7 @@ fn by(name: &str) -> Response {
         copies: 1,
         behind: Vec::new(),
         plan: Plan::default(),
+        rolled_back_to: None,
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The state that the log adds up to: applications, objects, registries, and indexes over them. How an entry changes it
 //! is in `apply`, its durable form in `durable`.
 
+use super::changes::Changes;
 use super::conflict::check_conflicts;
 use super::descriptor::{Application, Group, ObjectRecord};
 use super::diff::{Plan, View, diff};
@@ -26,6 +27,12 @@ pub struct ApplicationRecord {
     pub time: WallTime,
     /// Who.
     pub actor: String,
+    /// What it changed; `None` for one that was stored before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// The revision whose content it repeats, when it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 /// One registry that belongs to the grid.

@@ -2,6 +2,7 @@
 //! command line share. Data only; what follows from a message is decided in `registry` and `node`.
 
 pub mod hello;
+pub mod history;
 pub mod message;
 pub mod report;
 pub mod request;

@@ -188,6 +188,9 @@ pub struct AppliedReport {
     pub behind: Vec<String>,
     /// What changed.
     pub plan: Plan,
+    /// The revision whose content it repeats, when it was a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 /// Where something is.

@@ -7,6 +7,7 @@ pub mod event;
 #[cfg(test)]
 mod fixture;
 mod handle;
+pub mod history;
 pub mod payload;
 pub mod peer;
 pub mod query;

@@ -2,13 +2,14 @@
 
 use super::super::effect::Effect;
 use super::super::payload::{ApplicationPayload, Payload};
+use super::super::query::invalid;
 use super::super::seat::{Pending, Seat};
 use super::super::state::Registry;
 use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
 use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
-use crate::pure::model::{Application, Plan};
+use crate::pure::model::{Application, Changes, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
@@ -30,6 +31,19 @@ impl Registry {
         if let Err(failure) = self.may_update() {
             return asked.fail(failure, out);
         }
+        self.deploy(asked, (application, None), if_revision, request, moment, out);
+    }
+
+    /// Plans an application, new, changed or rolled back to that revision, and stores it.
+    pub(super) fn deploy(
+        &mut self,
+        asked: Asked,
+        (application, rolled_back_to): (Application, Option<u64>),
+        if_revision: Option<u64>,
+        request: RequestId,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         let deployment = self.database.deployment();
         let before = deployment.applications.get(&application.name);
         let revision = before.map_or(0, |record| record.revision);
@@ -49,11 +63,17 @@ impl Registry {
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
         let name = application.name.clone();
+        let next = self
+            .database
+            .history()
+            .next_revision(&name, before.map(|record| record.revision));
         let payload = Payload::PutApplication(ApplicationPayload {
             descriptor: application,
-            revision: revision + 1,
+            revision: next,
+            changes: Some(Changes::of(&plan)),
+            rolled_back_to,
         });
-        self.store(asked, payload, request, (&name, revision + 1, plan), moment, out);
+        self.store(asked, payload, request, (&name, next, plan), moment, out);
     }
 
     pub(super) fn remove(
@@ -109,9 +129,16 @@ impl Registry {
         out: &mut Vec<Effect>,
     ) {
         let kind = payload.kind();
+        let rolled_back_to = match &payload {
+            Payload::PutApplication(application) => application.rolled_back_to,
+            _ => None,
+        };
         match self.append(&payload, request, &asked.actor, moment, out) {
             Some(_) => {
-                let report = self.report(name, revision, plan);
+                let report = AppliedReport {
+                    rolled_back_to,
+                    ..self.report(name, revision, plan)
+                };
                 out.push(Effect::Happened(Box::new(Happening {
                     time: moment.wall,
                     subject: "application".to_owned(),
@@ -180,11 +207,12 @@ impl Registry {
             copies: 1,
             behind: Vec::new(),
             plan,
+            rolled_back_to: None,
         }
     }
 
     /// A retry of a request that is in the log already: it joins the wait, or is answered at once.
-    fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
         let Some(done) = self.database.find(request) else {
             return false;
         };
@@ -223,7 +251,7 @@ impl Registry {
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
-    fn may_update(&self) -> Result<(), Failure> {
+    pub(super) fn may_update(&self) -> Result<(), Failure> {
         let Seat::Leading(reigning) = &self.seat else {
             return Err(self.not_master());
         };
@@ -278,13 +306,4 @@ impl Registry {
             master,
         }
     }
-}
-
-fn invalid(faults: &[crate::pure::model::validate::Fault]) -> Failure {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Failure::new(
-        ErrorCode::Invalid,
-        format!("the application breaks {} rules: {}", lines.len(), lines.join("; ")),
-        "nothing was changed",
-    )
 }
