@@ -119,3 +119,7 @@ fn unknown(name: &ApplicationName) -> Failure {
         "`floe app list` shows all",
     )
 }
+
+#[cfg(test)]
+#[path = "rollback_test.rs"]
+mod tests;

@@ -218,6 +218,10 @@ impl Registry {
         };
         let mut report = self.report(&done.application, done.revision, Plan::default());
         report.version = format!("{}.{}", done.epoch, done.serial);
+        let record = self.database.deployment().applications.get(&done.application);
+        report.rolled_back_to = record
+            .filter(|record| record.revision == done.revision)
+            .and_then(|record| record.rolled_back_to);
         let safe = self.acknowledged() >= done.serial;
         report.copies = self.copies(|have, _| have >= done.serial).members;
         let Some(reigning) = self.reigning() else { return false };
