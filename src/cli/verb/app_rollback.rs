@@ -1,6 +1,6 @@
 //! `floe app rollback NAME`: deploys an earlier revision again.
 
-use super::app_apply::{new_request, retry_hint, text_of};
+use super::app_apply::{new_request, text_of, update};
 use crate::cli::plan;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::base::{ApplicationName, RequestId};
@@ -51,15 +51,11 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
         if_revision: args.if_revision,
         request: id,
     };
-    let response = link.get(request).map_err(|failing| retry_hint(failing, id))?;
-    output.caution(link.caution());
-    let Response::Applied(report) = response else {
-        return Err(Failing::other_answer());
-    };
+    let report = update(request, id, link, output)?;
     let done = report.rolled_back_to.map_or_else(
         || "rolled back".to_owned(),
         |revision| format!("rolled back to revision {revision}:"),
     );
-    output.value(&*report, |report| text_of(&done, report))?;
+    output.value(&report, |report| text_of(&done, report))?;
     Ok(Exit::Done)
 }

@@ -197,11 +197,19 @@ pub const CATALOGUE: &[Metric] = &[
         &[],
         "Whole snapshots sent to replicas.",
     ),
+    Metric {
+        name: "floe_registry_snapshot_bytes_sent_total",
+        kind: Kind::Counter,
+        unit: Some(Unit::Bytes),
+        on: On::Registry,
+        labels: &[],
+        help: "Bytes of snapshots sent to replicas, parts that were sent again included.",
+    },
     counter(
         "floe_registry_entries_sent_total",
         On::Registry,
         &[],
-        "Log entries sent to replicas.",
+        "Log entries sent to replicas, those that were sent again included.",
     ),
     seconds(
         "floe_registry_update_duration_seconds",

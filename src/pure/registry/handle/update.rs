@@ -149,7 +149,10 @@ impl Registry {
                         "applied"
                     }
                     .to_owned(),
-                    reason: format!("revision {revision} by {}", asked.actor),
+                    reason: match rolled_back_to {
+                        Some(earlier) => format!("revision {revision}, rolled back to {earlier}, by {}", asked.actor),
+                        None => format!("revision {revision} by {}", asked.actor),
+                    },
                     version: Some(report.version.clone()),
                 })));
                 let pending = self.pending(Some((vec![asked.to], report)), moment);
