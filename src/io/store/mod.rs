@@ -6,6 +6,7 @@
 pub mod database;
 pub mod file;
 pub mod folder;
+mod full;
 pub mod identity;
 pub mod remembered;
 mod slot;
@@ -14,4 +15,5 @@ mod tables;
 pub use database::{Database, DatabaseError};
 pub use file::FileError;
 pub use folder::{Folder, FolderError};
+pub use full::is_full;
 pub use identity::{IdentityError, IdentityFile, Owner};

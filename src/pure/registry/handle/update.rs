@@ -13,6 +13,7 @@ use crate::pure::model::{Application, Changes, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Registry {
@@ -199,6 +200,7 @@ impl Registry {
             reply,
             deployment: self.database.deployment().clone(),
             in_doubt: false,
+            left: BTreeSet::new(),
         }
     }
 
