@@ -6,6 +6,7 @@ mod claims;
 mod commands;
 mod crashes;
 mod dev;
+mod durability;
 mod folder;
 mod grid;
 mod history;
