@@ -2,6 +2,12 @@
 
 mod architecture;
 mod cli;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "reads a clock and prints figures"
+)]
+mod cost;
 #[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;
 mod dashboards;
