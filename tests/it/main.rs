@@ -2,11 +2,7 @@
 
 mod architecture;
 mod cli;
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "reads a clock and prints figures"
-)]
+#[expect(clippy::disallowed_methods, reason = "reads a clock")]
 mod cost;
 #[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;

@@ -12,12 +12,10 @@ use std::sync::Arc;
 const RUN_MAX: usize = 64;
 
 type Run<K, V> = Arc<Vec<(K, V)>>;
+type Pairs<'a, K, V> = std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
 /// An iterator over a map's entries, in order of keys.
-pub type Iter<'a, K, V> = std::iter::FlatMap<
-    std::slice::Iter<'a, Run<K, V>>,
-    std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>,
-    fn(&'a Run<K, V>) -> std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>,
->;
+pub type Iter<'a, K, V> =
+    std::iter::FlatMap<std::slice::Iter<'a, Run<K, V>>, Pairs<'a, K, V>, fn(&'a Run<K, V>) -> Pairs<'a, K, V>>;
 
 /// The map.
 pub struct SharedMap<K, V> {
@@ -32,7 +30,7 @@ pub struct SharedSet<T>(SharedMap<T, ()>);
 fn pair<K, V>((key, value): &(K, V)) -> (&K, &V) {
     (key, value)
 }
-fn pairs<K, V>(run: &Run<K, V>) -> std::iter::Map<std::slice::Iter<'_, (K, V)>, fn(&(K, V)) -> (&K, &V)> {
+fn pairs<K, V>(run: &Run<K, V>) -> Pairs<'_, K, V> {
     run.iter().map(pair)
 }
 

@@ -328,6 +328,23 @@ fn an_entry_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
+fn a_database_from_before_histories_opens_and_its_history_begins_then() {
+    let mut replica = Replica::founded();
+    replica.put(1, 4);
+    replica.put(1, 4);
+    let values = &mut replica.store.0.values;
+    values.retain(|key, _| !key.starts_with("revision/"));
+    let sealed = Seal::of(values).bytes(replica.database.end());
+    values.insert(SEAL_KEY.to_owned(), sealed);
+    replica.database = replica.restored();
+    let name: ApplicationName = "app-1".parse().unwrap();
+    assert_eq!(replica.database.history().before(&name, Some(2)), None);
+    replica.put(1, 4);
+    assert_eq!(replica.database.history().before(&name, Some(3)), Some(2));
+    assert_equal(&replica.database, &replica.restored());
+}
+
+#[test]
 fn a_retry_is_recognised_for_so_many_entries() {
     let mut requests = Requests::default();
     for serial in 1..=3 {
