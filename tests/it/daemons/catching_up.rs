@@ -60,7 +60,11 @@ async fn serial(grid: &Grid, registry: &str) -> u64 {
 #[tokio::test]
 async fn of_ten_thousand_entries_the_missing_thousand_are_sent() {
     let mut grid = Grid::new(&["r1", "r2"], &[]);
-    grid.edit("r1", |daemon| daemon.more = "log_keep = 20000\n".to_owned());
+    for name in ["r1", "r2"] {
+        // Ten thousand lines in the log would be most of the work.
+        let more = "log_keep = 20000\n\n[log]\nlevel = \"warn\"\n";
+        grid.edit(name, |daemon| more.clone_into(&mut daemon.more));
+    }
     grid.start_all();
     grid.settled("r1", &["r2"], &[]).await;
     write(&grid.client(&["r1"]), 100, 90).await;
