@@ -27,7 +27,7 @@ impl Gauges {
     /// An event goes in: an update's clock starts.
     pub(super) fn arrived(&mut self, event: &Event, now: Time) {
         if let Event::Request { to, request, .. } = event
-            && matches!(**request, Request::Apply { .. } | Request::Remove { .. })
+            && request.is_update()
         {
             self.updates.insert(*to, now);
         }
@@ -87,7 +87,13 @@ impl Gauges {
                     .entries_sent
                     .increment(u64::try_from(entries.len()).unwrap_or(0));
             }
-            Message::Snapshot { offset: 0, .. } => self.metrics.registry.snapshots_sent.increment(1),
+            Message::Snapshot { offset, bytes, .. } => {
+                let bytes = u64::try_from(bytes.len()).unwrap_or(0);
+                self.metrics.registry.snapshot_bytes_sent.increment(bytes);
+                if *offset == 0 {
+                    self.metrics.registry.snapshots_sent.increment(1);
+                }
+            }
             Message::Refusal { code, .. } => self.metrics.registry.refusals.add(&[code.as_str()], 1),
             _ => {}
         }

@@ -4,7 +4,8 @@ use super::args::Global;
 use super::{Ask, Exit, Failing, Output, run};
 use crate::pure::base::{Address, WallTime};
 use crate::pure::membership::PeerKind;
-use crate::pure::model::Plan;
+use crate::pure::model::{Changes, Plan};
+use crate::pure::protocol::history::RevisionRow;
 use crate::pure::protocol::report::{
     ApplicationReport, AppliedReport, FollowerRow, Happening, Load, MasterReport, NodeRow, PeerRow, RegistryReport,
     RegistryRow, Resolved, ResolvedKind, ServerReport, ServerState, StatusReport,
@@ -174,6 +175,7 @@ pub(super) fn applied() -> AppliedReport {
             unchanged: vec!["gpu-0".parse().unwrap()],
             details: texts(&["web-1: run changed"]),
         },
+        rolled_back_to: None,
     }
 }
 
@@ -217,6 +219,22 @@ pub(super) fn application_row() -> ApplicationReport {
         version: "4.93".into(),
         time: WallTime(1_700_000_000_000),
         actor: "ada@desk".into(),
+    }
+}
+pub(super) fn revision_row() -> RevisionRow {
+    RevisionRow {
+        revision: 3,
+        action: "applied".into(),
+        version: "4.93".into(),
+        time: WallTime(1_700_000_000_000),
+        actor: "ada@desk".into(),
+        changes: Some(Changes {
+            added: 1,
+            restarted: 2,
+            ..Changes::default()
+        }),
+        rolled_back_to: None,
+        current: false,
     }
 }
 pub(super) fn registry() -> RegistryReport {

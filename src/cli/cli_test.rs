@@ -2,11 +2,12 @@
 
 use super::canned::{
     Canned, SHOP, application_row, applied, failing_server, file_of, floe, happening, peer, prints, registry, resolved,
-    server, status,
+    revision_row, server, status,
 };
 use super::{Ask, Exit, Failing, Output, run};
 use crate::pure::model::Application;
-use crate::pure::protocol::report::{Happening, LogReport, StatusReport};
+use crate::pure::protocol::history::RevisionRow;
+use crate::pure::protocol::report::{AppliedReport, Happening, LogReport, StatusReport};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
 use std::ffi::OsString;
@@ -179,6 +180,11 @@ fn programs_get_the_promised_fields() {
             "name revision servers version",
         ),
         (
+            "floe app history shop",
+            Response::History(vec![revision_row()]),
+            "revision action version time actor changes rolled_back_to current",
+        ),
+        (
             &format!("floe app apply {file}"),
             Response::Applied(Box::new(applied())),
             "application revision version copies behind plan",
@@ -244,6 +250,59 @@ fn apply_says_what_it_did() {
         "{}",
         said.out
     );
+}
+
+#[test]
+fn history_is_a_table_and_a_rollback_says_where_it_went() {
+    let applied_row = revision_row();
+    let rolled_back = RevisionRow {
+        revision: 4,
+        action: "rolled-back".into(),
+        changes: None,
+        rolled_back_to: Some(2),
+        current: true,
+        ..applied_row.clone()
+    };
+    prints(
+        "floe app history shop",
+        Response::History(vec![rolled_back, applied_row]),
+        "
+REVISION  STATE     ACTION            VERSION  TIME                  BY        CHANGES
+4         in force  rolled-back to 2  4.93     2023-11-14T22:13:20Z  ada@desk  -
+3         -         applied           4.93     2023-11-14T22:13:20Z  ada@desk  1 added, 2 restarted
+",
+    );
+    let report = AppliedReport {
+        rolled_back_to: Some(2),
+        ..applied()
+    };
+    let canned = Canned::of([Ok(Response::Applied(Box::new(report)))]);
+    let said = floe("floe app rollback shop --to 2 --if-revision 7", &canned);
+    assert!(
+        said.out
+            .starts_with("rolled back to revision 2: shop: revision 3, version 4.94, on 2 registries\n"),
+        "{}",
+        said.out
+    );
+    let asked = canned.asked();
+    assert!(
+        matches!(
+            asked.as_slice(),
+            [Request::Rollback {
+                to: Some(2),
+                if_revision: Some(7),
+                ..
+            }]
+        ),
+        "{asked:?}"
+    );
+    let canned = Canned::of([Ok(Response::Plan(Box::new(applied().plan)))]);
+    let said = floe("floe app rollback shop --dry-run", &canned);
+    assert!(said.out.ends_with("  web-1: run changed\n"), "{}", said.out);
+    assert!(matches!(
+        canned.asked().as_slice(),
+        [Request::PlanRollback { to: None, .. }]
+    ));
 }
 
 #[test]

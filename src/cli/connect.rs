@@ -67,7 +67,11 @@ impl Ask for Way {
         self.call(&client, request)
     }
     fn caution(&self) -> Option<String> {
-        let node = self.client.as_ref()?.answered_alone()?;
+        let client = self.client.as_ref()?;
+        if let Some(repeated) = client.repeated() {
+            return Some(repeated.to_string());
+        }
+        let node = client.answered_alone()?;
         Some(format!(
             "no registry could be reached: node {node} answers, and for its own servers only"
         ))

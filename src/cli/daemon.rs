@@ -14,7 +14,8 @@ pub(super) fn run(daemon: impl Future<Output = Result<(), Failure>>) -> Result<E
     match outcome {
         Ok(()) => Ok(Exit::Done),
         Err(failure) => {
-            tracing::error!(error = %Chain(&failure), "the daemon ends");
+            let hint = failure.hint();
+            tracing::error!(error = %Chain(&failure), hint, "the daemon ends");
             let exit = match failure.exit_code {
                 73 => Exit::CannotCreate,
                 75 => Exit::InUse,
@@ -22,7 +23,7 @@ pub(super) fn run(daemon: impl Future<Output = Result<(), Failure>>) -> Result<E
                 78 => Exit::Configuration,
                 _ => Exit::Failed,
             };
-            Err(Failing::new(exit, "daemon", Chain(&failure).to_string(), ""))
+            Err(Failing::new(exit, "daemon", Chain(&failure).to_string(), hint))
         }
     }
 }

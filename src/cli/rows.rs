@@ -2,6 +2,7 @@
 
 use super::output::Row;
 use crate::io::config::Shown;
+use crate::pure::protocol::history::RevisionRow;
 use crate::pure::protocol::report::{
     ApplicationReport, FollowerRow, NodeRow, PeerRow, RegistryRow, ServerReport, StandingRow,
 };
@@ -84,6 +85,26 @@ impl Row for ApplicationReport {
             self.version.clone(),
             self.time.to_string(),
             self.actor.clone(),
+        ]
+    }
+}
+
+impl Row for RevisionRow {
+    const HEAD: &'static [&'static str] = &["REVISION", "STATE", "ACTION", "VERSION", "TIME", "BY", "CHANGES"];
+    fn cells(&self) -> Vec<String> {
+        let action = match self.rolled_back_to {
+            Some(revision) => format!("{} to {revision}", self.action),
+            None => self.action.clone(),
+        };
+        let changes = self.changes.map(|changes| changes.to_string()).unwrap_or_default();
+        vec![
+            self.revision.to_string(),
+            if self.current { "in force" } else { "-" }.to_owned(),
+            action,
+            self.version.clone(),
+            self.time.to_string(),
+            self.actor.clone(),
+            or_dash(&changes),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! One call, from the first try to the answer: where to ask, when to ask again, and what may have happened meanwhile.
 
+use super::repeated::Repeated;
 use super::search::Search;
 use super::{CallError, Client, Connection, Error};
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
@@ -19,6 +20,8 @@ pub(super) struct Call<'a> {
     search: Search<'a>,
     /// The update was sent and may have been stored; why that is not known.
     doubt: Option<String>,
+    /// How often an update was sent, and what became of it, for [`Client::repeated`].
+    repeated: Repeated,
     /// What is answered when nobody says anything better.
     refusal: Option<Failure>,
     pause: Duration,
@@ -42,6 +45,7 @@ impl<'a> Call<'a> {
             deadline,
             search: Search::new(client, deadline),
             doubt: None,
+            repeated: Repeated::default(),
             refusal: None,
             pause: PAUSE_MIN,
         }
@@ -50,7 +54,7 @@ impl<'a> Call<'a> {
     pub(super) async fn run(mut self) -> Result<Response, Error> {
         while self.remaining() > Duration::ZERO {
             match self.attempt().await {
-                Step::Done(result) => return result,
+                Step::Done(result) => return self.done(result),
                 Step::Next => {}
                 Step::Later => {
                     sleep(self.pause.min(self.remaining())).await;
@@ -58,7 +62,13 @@ impl<'a> Call<'a> {
                 }
             }
         }
-        Err(self.give_up())
+        let result = Err(self.give_up());
+        self.done(result)
+    }
+
+    fn done(self, result: Result<Response, Error>) -> Result<Response, Error> {
+        self.client.note_repeated(self.repeated);
+        result
     }
 
     async fn attempt(&mut self) -> Step {
@@ -75,13 +85,16 @@ impl<'a> Call<'a> {
             }
             return Step::Done(Err(self.give_up()));
         };
+        if self.request.is_update() {
+            self.repeated.sent(&connection.peer().name);
+        }
         match connection.call(self.request.clone(), self.remaining()).await {
             Ok(Response::Failed(failure)) => self.failed(&connection, failure).await,
             Ok(response) => Step::Done(Ok(response)),
             Err(CallError::TooLarge) => Step::Done(Err(too_large().into())),
             Err(CallError::TimedOut { .. }) => {
-                if self.is_update() {
-                    self.doubt = Some(format!("{} did not answer in time", connection.peer().name));
+                if self.request.is_update() {
+                    self.is_in_doubt(format!("{} did not answer in time", connection.peer().name));
                 }
                 Step::Done(Err(self.give_up()))
             }
@@ -92,11 +105,13 @@ impl<'a> Call<'a> {
     async fn failed(&mut self, connection: &Connection, failure: Failure) -> Step {
         match failure.code {
             ErrorCode::NotMaster => self.redirected(connection, failure).await,
-            ErrorCode::InDoubt if self.is_update() => {
-                self.doubt = Some(failure.message.clone());
+            ErrorCode::InDoubt if self.request.is_update() => {
+                self.is_in_doubt(failure.message.clone());
                 self.refusal = Some(failure);
                 Step::Later
             }
+            // Refused now says nothing of the earlier try: this registry may lack what another has stored.
+            ErrorCode::Precondition if self.doubt.is_some() => Step::Later,
             ErrorCode::Overloaded => {
                 self.refusal = Some(failure);
                 Step::Later
@@ -145,8 +160,8 @@ impl<'a> Call<'a> {
             return Step::Next;
         }
         let text = format!("the connection to {name} was lost before it answered: {reason}");
-        if self.is_update() {
-            self.doubt = Some(text);
+        if self.request.is_update() {
+            self.is_in_doubt(text);
             return Step::Next;
         }
         // Carried out twice, a command may do harm.
@@ -186,6 +201,10 @@ impl<'a> Call<'a> {
         }
     }
 
+    fn is_in_doubt(&mut self, why: String) {
+        self.repeated.doubt(&why);
+        self.doubt = Some(why);
+    }
     fn hops(&mut self) -> bool {
         let few = self.pause == PAUSE_MIN;
         self.pause = (self.pause * 2).min(PAUSE_MAX);
@@ -194,13 +213,9 @@ impl<'a> Call<'a> {
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
-    /// Carries a request id: sent twice, it is applied once.
-    fn is_update(&self) -> bool {
-        matches!(self.request, Request::Apply { .. } | Request::Remove { .. })
-    }
     fn is_read(&self) -> bool {
         // An order to a registry is safe to send twice: what is done already is done.
-        !self.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
+        !self.request.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The client: a locator list, the connection in use, and what was learned on the way.
 
 use super::call::Call;
-use super::{Connection, Error, Options, Watch};
+use super::{Connection, Error, Options, Repeated, Watch};
 use crate::pure::base::{Address, PeerName};
 use crate::pure::protocol::{Request, Response};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,7 @@ struct State {
     current: Option<Connection>,
     learned: Vec<Address>,
     alone: Option<PeerName>,
+    repeated: Option<Repeated>,
 }
 
 impl Client {
@@ -63,6 +64,11 @@ impl Client {
         self.state().alone.clone()
     }
 
+    /// What became of the latest update, when it had to be sent more than once because its outcome was not known.
+    pub fn repeated(&self) -> Option<Repeated> {
+        self.state().repeated.clone()
+    }
+
     /// How this client presents itself, and how long it waits.
     pub fn options(&self) -> &Options {
         &self.inner.options
@@ -70,6 +76,9 @@ impl Client {
 
     pub(super) fn searching(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.searching
+    }
+    pub(super) fn note_repeated(&self, repeated: Repeated) {
+        self.state().repeated = repeated.is_worth_telling().then_some(repeated);
     }
     /// The connection in use, if it stands.
     pub(super) fn current(&self) -> Option<Connection> {

@@ -45,6 +45,7 @@ fn by(name: &str) -> Response {
         copies: 1,
         behind: Vec::new(),
         plan: Plan::default(),
+        rolled_back_to: None,
     }))
 }
 
@@ -216,6 +217,28 @@ async fn an_update_whose_master_dies_is_sent_again_to_the_next_master() {
         }
     });
     assert_eq!(result, Ok(by("second")));
+    let told = client.repeated().expect("it was sent more than once").to_string();
+    assert!(
+        told.contains("the connection to first was lost") && told.contains("sent 5 times") && told.ends_with("second"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_doubt_does_not_end_the_doubt() {
+    let mut master = registry("master", |_| None).await;
+    let mut options = options();
+    options.timeout = Duration::from_secs(1);
+    let client = Client::new(vec![master.address.clone()], options);
+    let failed = |code| Response::Failed(Failure::new(code, "words", ""));
+    let (result, ()) = tokio::join!(client.call(update()), async {
+        let doubt = failed(ErrorCode::InDoubt);
+        assert!(master.request().await.1.send(doubt, true));
+        let refusal = failed(ErrorCode::Precondition);
+        assert!(master.request().await.1.send(refusal, true));
+        assert!(master.request().await.1.send(by("master"), true));
+    });
+    assert_eq!(result, Ok(by("master")));
 }
 
 #[tokio::test]

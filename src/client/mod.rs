@@ -8,6 +8,7 @@ mod error;
 mod handle;
 mod options;
 mod pending;
+mod repeated;
 mod search;
 mod watch;
 
@@ -16,4 +17,5 @@ pub use error::Error;
 pub use handle::Client;
 pub use options::Options;
 pub use pending::{Answers, CallError};
+pub use repeated::Repeated;
 pub use watch::Watch;

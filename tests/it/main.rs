@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cli;
+#[expect(clippy::disallowed_methods, reason = "reads a clock")]
+mod cost;
 #[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;
 mod dashboards;

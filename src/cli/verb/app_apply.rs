@@ -18,9 +18,10 @@ Examples:
 
 /// Deploy an application, new or changed
 ///
-/// Returns when the update is on as many disks as the master's configuration asks for. Exits with 5 when the
-/// application is not at the revision named, with 8 when the outcome is in doubt: then run it again with the --request
-/// that the message names, which is applied once.
+/// Returns when the update is on as many disks as the master's configuration asks for. While the outcome is in doubt,
+/// because copies are missing or the master is gone, it asks again, until --timeout and wherever the master is by then:
+/// the same request is applied once. Exits with 5 when the application is not at the revision named, with 8 when the
+/// outcome is still in doubt: then run it again with the --request that the message names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
@@ -46,12 +47,24 @@ pub(super) fn run(
         if_revision: args.if_revision,
         request: id,
     };
-    let response = open()?.get(request).map_err(|failing| retry_hint(failing, id))?;
-    let Response::Applied(report) = response else {
-        return Err(Failing::other_answer());
-    };
-    output.value(&*report, |report| text_of("applied", report))?;
+    let report = update(request, id, &mut *open()?, output)?;
+    output.value(&report, |report| text_of("applied", report))?;
     Ok(Exit::Done)
+}
+
+/// Sends an update. While its outcome is not known the client sends it again, to whoever leads by then; a word says so.
+pub(super) fn update(
+    request: Request,
+    id: RequestId,
+    link: &mut dyn Ask,
+    output: &mut Output<'_>,
+) -> Result<AppliedReport, Failing> {
+    let response = link.get(request);
+    output.caution(link.caution());
+    match response.map_err(|failing| retry_hint(failing, id))? {
+        Response::Applied(report) => Ok(*report),
+        _ => Err(Failing::other_answer()),
+    }
 }
 
 /// A fresh id for one update.
@@ -60,7 +73,7 @@ pub(super) fn new_request() -> RequestId {
 }
 
 /// An update without an answer may have been stored: only the same id makes a second try safe.
-pub(super) fn retry_hint(mut failing: Failing, id: RequestId) -> Failing {
+fn retry_hint(mut failing: Failing, id: RequestId) -> Failing {
     if matches!(failing.exit, Exit::InPart | Exit::TimedOut) {
         let before = if failing.hint.is_empty() { "" } else { "; " };
         failing.hint = format!(

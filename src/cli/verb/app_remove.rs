@@ -1,9 +1,9 @@
 //! `floe app remove NAME`: takes an application away.
 
-use super::app_apply::{new_request, retry_hint, text_of};
+use super::app_apply::{new_request, text_of, update};
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::base::{ApplicationName, RequestId};
-use crate::pure::protocol::{Request, Response};
+use crate::pure::protocol::Request;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +29,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
         name: args.name.clone(),
         request: id,
     };
-    let Response::Applied(report) = link.get(request).map_err(|failing| retry_hint(failing, id))? else {
-        return Err(Failing::other_answer());
-    };
-    output.value(&*report, |report| text_of("removed", report))?;
+    let report = update(request, id, link, output)?;
+    output.value(&report, |report| text_of("removed", report))?;
     Ok(Exit::Done)
 }

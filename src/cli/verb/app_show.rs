@@ -7,6 +7,7 @@ use crate::pure::protocol::{Request, Response};
 const EXAMPLES: &str = "\
 Examples:
   floe app show shop
+  floe app show shop --revision 3
   floe app show shop --format json";
 
 /// Show an application as it was written, as TOML that can be applied again
@@ -15,11 +16,16 @@ Examples:
 pub(in crate::cli) struct Args {
     /// The application
     name: ApplicationName,
+    /// As it was at this revision; floe app history NAME lists them
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let request = Request::Application {
-        name: args.name.clone(),
+    let name = args.name.clone();
+    let request = match args.revision {
+        None => Request::Application { name },
+        Some(revision) => Request::Revision { name, revision },
     };
     let Response::Application(application) = link.get(request)? else {
         return Err(Failing::other_answer());

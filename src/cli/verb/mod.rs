@@ -2,8 +2,10 @@
 
 pub(super) mod app_apply;
 pub(super) mod app_diff;
+pub(super) mod app_history;
 pub(super) mod app_list;
 pub(super) mod app_remove;
+pub(super) mod app_rollback;
 pub(super) mod app_show;
 pub(super) mod app_validate;
 pub(super) mod completions;
@@ -48,6 +50,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::App(App::Validate(args)) => app_validate::run(args, output),
         Noun::App(App::List(args)) => app_list::run(args, &mut *open()?, output),
         Noun::App(App::Show(args)) => app_show::run(args, &mut *open()?, output),
+        Noun::App(App::History(args)) => app_history::run(args, &mut *open()?, output),
+        Noun::App(App::Rollback(args)) => app_rollback::run(args, &mut *open()?, output),
         Noun::App(App::Remove(args)) => app_remove::run(args, &mut *open()?, output),
         Noun::Server(Server::List(args)) => server_list::run(args, &mut *open()?, output),
         Noun::Server(Server::Show(args)) => server_show::run(args, &mut *open()?, output),

@@ -85,7 +85,12 @@ fn units_do_not_loop_on_faults_that_a_restart_cannot_cure() {
     let node = include_str!("../../../config/systemd/floe-node.service");
     let registry = include_str!("../../../config/systemd/floe-registry.service");
     for unit in [node, registry] {
-        for line in ["Type=notify", "RestartPreventExitStatus=2 73 75 77 78"] {
+        for line in [
+            "Type=notify",
+            "Restart=on-failure",
+            "RestartPreventExitStatus=2 73 75 77 78",
+            "StartLimitIntervalSec=0",
+        ] {
             assert!(unit.lines().any(|found| found == line), "{line}");
         }
     }

@@ -19,6 +19,7 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Nodes(rows) => whole(&rows),
         Answer::Applications(rows) => whole(&rows),
         Answer::Application(application) => whole(&application),
+        Answer::History(rows) => whole(&rows),
         Answer::Servers(rows) => whole(&rows),
         Answer::Resolved(resolved) => whole(&resolved),
         Answer::Happened(happening) => whole(&happening),

@@ -44,6 +44,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/registry", get(|shared| read(shared, Request::Registry)))
         .route("/v1/nodes", get(|shared| read(shared, Request::Nodes)))
         .route("/v1/applications", get(|shared| read(shared, Request::Applications)))
+        .route("/v1/applications/{name}/history", get(history))
         .route("/v1/servers", get(servers))
         .route("/v1/resolve/{id}", get(resolve))
         .route("/v1/sd/prometheus", get(targets))
@@ -70,6 +71,16 @@ async fn servers(
         Some(Err(error)) => return invalid(&error.to_string(), "use ?application=NAME or nothing"),
     };
     answer(ask(&shared, Request::Servers { application }, READ_DEADLINE).await)
+}
+
+async fn history(State(shared): State<Arc<Shared>>, name: Result<Path<String>, PathRejection>) -> Response {
+    let Some(name) = name.ok().and_then(|Path(name)| name.parse::<ApplicationName>().ok()) else {
+        return invalid(
+            "the application's name cannot be read",
+            "use /v1/applications/NAME/history",
+        );
+    };
+    answer(ask(&shared, Request::History { name }, READ_DEADLINE).await)
 }
 
 async fn resolve(State(shared): State<Arc<Shared>>, id: Result<Path<String>, PathRejection>) -> Response {

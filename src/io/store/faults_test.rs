@@ -67,7 +67,12 @@ impl Life {
             groups: Vec::new(),
             nodes: BTreeMap::new(),
         };
-        let payload = Payload::PutApplication(ApplicationPayload { descriptor, revision });
+        let payload = Payload::PutApplication(ApplicationPayload {
+            descriptor,
+            revision,
+            changes: None,
+            rolled_back_to: None,
+        });
         let epoch = self.core.lineage().last().unwrap().epoch;
         self.append(&payload, epoch)
     }

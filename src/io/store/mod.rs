@@ -6,6 +6,7 @@
 pub mod database;
 pub mod file;
 pub mod folder;
+mod full;
 mod header;
 pub mod identity;
 pub mod offline;
@@ -16,5 +17,6 @@ mod tables;
 pub use database::{Database, DatabaseError};
 pub use file::FileError;
 pub use folder::{Folder, FolderError};
+pub use full::is_full;
 pub use identity::{IdentityError, IdentityFile, Owner};
 pub use offline::{OfflineError, Opened};

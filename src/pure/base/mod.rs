@@ -4,6 +4,7 @@ pub mod endpoint;
 pub mod hex;
 pub mod id;
 pub mod limits;
+pub mod shared_map;
 pub mod time;
 
 pub use endpoint::Address;
@@ -11,4 +12,5 @@ pub use id::{
     AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RequestId,
     RunId, ServerId,
 };
+pub use shared_map::{SharedMap, SharedSet};
 pub use time::{Moment, Time, WallTime};

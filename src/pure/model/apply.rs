@@ -8,7 +8,7 @@ use super::descriptor::ObjectRecord;
 use super::durable::{Values, application_key, object_key, registry_key, removal_key, stored_application};
 use super::expand::Expansion;
 use super::validate::Fault;
-use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId};
+use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId, SharedSet};
 use crate::pure::lineage::Serial;
 use crate::pure::wire::encode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,17 +106,17 @@ impl Deployment {
             self.all_objects.remove(id);
         }
         let mut before = BTreeMap::new();
-        for id in contents.servers {
-            let Some(placed) = self.servers.remove(&id) else {
+        for id in &contents.servers {
+            let Some(placed) = self.servers.remove(id) else {
                 continue;
             };
             if let Some(there) = self.by_node.get_mut(&placed.node) {
-                there.remove(&id);
+                there.remove(id);
                 if there.is_empty() {
                     self.by_node.remove(&placed.node);
                 }
             }
-            before.insert(id, placed);
+            before.insert(id.clone(), placed);
         }
         before
     }
@@ -145,7 +145,10 @@ impl Deployment {
             let serial = changed_at(&spec.id, &node, &spec);
             changed.insert(spec.id.clone(), serial);
             contents.servers.insert(spec.id.clone());
-            self.by_node.entry(node.clone()).or_default().insert(spec.id.clone());
+            match self.by_node.get_mut(&node) {
+                Some(there) => there.insert(spec.id.clone()),
+                None => drop(self.by_node.insert(node.clone(), SharedSet::of(spec.id.clone()))),
+            }
             let placed = Placed {
                 node,
                 changed: serial,
@@ -158,7 +161,7 @@ impl Deployment {
             self.all_objects.insert(object.id.clone(), object);
         }
         let name = record.descriptor.name.clone();
-        self.contents.insert(name.clone(), contents);
+        self.contents.insert(name.clone(), Arc::new(contents));
         self.applications.insert(name, record.clone());
         changed
     }

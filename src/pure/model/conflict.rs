@@ -7,12 +7,13 @@ use super::descriptor::{Application, ObjectHome, ObjectRecord};
 use super::expand::Expansion;
 use super::validate::{Fault, Faults, server_place, shown};
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
-use crate::pure::base::{ApplicationName, PeerName};
+use crate::pure::base::{ApplicationName, PeerName, SharedSet};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Checks an application against everything but its own earlier form.
 pub fn check_conflicts(deployment: &Deployment, application: &Application, expansion: &Expansion, faults: &mut Faults) {
-    let own = deployment.contents.get(&application.name);
+    let own = deployment.contents.get(&application.name).map(Arc::as_ref);
     let others = Others { deployment, own };
     for (node, spec) in &expansion.servers {
         let place = server_place(node, spec.id.as_str());
@@ -113,7 +114,7 @@ fn check_room(deployment: &Deployment, name: &ApplicationName, expansion: &Expan
         *own.entry(&placed.node).or_default() += 1;
     }
     for (node, count) in wanted {
-        let there = deployment.by_node.get(node).map_or(0, std::collections::BTreeSet::len);
+        let there = deployment.by_node.get(node).map_or(0, SharedSet::len);
         let total = there - own.get(node).copied().unwrap_or(0) + count;
         if total > SERVERS_PER_NODE_MAX {
             faults.add(

@@ -1,16 +1,19 @@
 //! The state that the log adds up to: applications, objects, registries, and indexes over them. How an entry changes it
 //! is in `apply`, its durable form in `durable`.
 
+use super::changes::Changes;
 use super::conflict::check_conflicts;
 use super::descriptor::{Application, Group, ObjectRecord};
 use super::diff::{Plan, View, diff};
 use super::expand::{Expansion, expand};
 use super::spec::ServerSpec;
 use super::validate::{Fault, Faults, validate};
-use crate::pure::base::{AdapterId, Address, ApplicationName, GroupId, ObjectId, PeerName, ServerId, WallTime};
+use crate::pure::base::{
+    AdapterId, Address, ApplicationName, GroupId, ObjectId, PeerName, ServerId, SharedMap, SharedSet, WallTime,
+};
 use crate::pure::lineage::{Serial, Version};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One application as the database holds it.
@@ -26,6 +29,12 @@ pub struct ApplicationRecord {
     pub time: WallTime,
     /// Who.
     pub actor: String,
+    /// What it changed; `None` for one that was stored before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// The revision whose content it repeats, when it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 /// One registry that belongs to the grid.
@@ -65,33 +74,34 @@ pub struct Contents {
 }
 
 /// Everything deployed. The first four fields and `Placed::changed` are the state; the rest are indexes that can be
-/// rebuilt from it. Only `apply` and `restore` change it. Two registries that applied the same log hold equal values.
+/// rebuilt from it. Only `apply` and `restore` change it. A clone shares what did not change since, because readers and updates
+/// that wait for copies hold earlier states. Two registries that applied the same log hold equal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
     /// Applications by name.
-    pub applications: BTreeMap<ApplicationName, Arc<ApplicationRecord>>,
+    pub applications: SharedMap<ApplicationName, Arc<ApplicationRecord>>,
     /// Registries of the grid by name.
-    pub registries: BTreeMap<PeerName, RegistryRecord>,
+    pub registries: SharedMap<PeerName, RegistryRecord>,
     /// Objects that no application holds.
-    pub objects: BTreeMap<ObjectId, ObjectRecord>,
+    pub objects: SharedMap<ObjectId, ObjectRecord>,
     /// Servers that went or moved away from a node, with the serial of the entry that did it: the only thing that lets
     /// the node delete their directories. The latest `REMOVALS_KEPT`.
-    pub removals: BTreeMap<(PeerName, ServerId), Serial>,
+    pub removals: SharedMap<(PeerName, ServerId), Serial>,
 
     /// Index: every server.
-    pub servers: BTreeMap<ServerId, Placed>,
+    pub servers: SharedMap<ServerId, Placed>,
     /// Index: the server of an adapter.
-    pub adapters: BTreeMap<AdapterId, ServerId>,
+    pub adapters: SharedMap<AdapterId, ServerId>,
     /// Index: every group, with its members in order of declaration.
-    pub groups: BTreeMap<GroupId, (Group, Vec<AdapterId>)>,
+    pub groups: SharedMap<GroupId, (Group, Vec<AdapterId>)>,
     /// Index: every object, of an application or alone.
-    pub all_objects: BTreeMap<ObjectId, ObjectRecord>,
+    pub all_objects: SharedMap<ObjectId, ObjectRecord>,
     /// Index: what each application brought.
-    pub contents: BTreeMap<ApplicationName, Contents>,
+    pub contents: SharedMap<ApplicationName, Arc<Contents>>,
     /// Index: the servers of each node.
-    pub by_node: BTreeMap<PeerName, BTreeSet<ServerId>>,
+    pub by_node: SharedMap<PeerName, SharedSet<ServerId>>,
     /// Index: removals, oldest first.
-    pub removals_by_age: BTreeSet<(Serial, PeerName, ServerId)>,
+    pub removals_by_age: SharedSet<(Serial, PeerName, ServerId)>,
 }
 
 impl Deployment {
@@ -124,7 +134,7 @@ impl Deployment {
 
     /// What a node must run, in order of ids, and what was removed from it.
     pub fn slice(&self, node: &PeerName) -> Slice {
-        let ids = self.by_node.get(node).into_iter().flatten();
+        let ids = self.by_node.get(node).into_iter().flat_map(SharedSet::iter);
         let servers = ids
             .filter_map(|id| self.servers.get(id))
             .map(|placed| placed.spec.clone());
@@ -136,7 +146,7 @@ impl Deployment {
     /// new or different, and removals. `None` when the removal of a server that went is not remembered any more: then only
     /// the whole slice tells it.
     pub fn changes(&self, node: &PeerName, before: &Self, since: Serial) -> Option<Slice> {
-        let none = BTreeSet::new();
+        let none = SharedSet::default();
         let now = self.by_node.get(node).unwrap_or(&none);
         let then = before.by_node.get(node).unwrap_or(&none);
         // Equal serials mean the same entry, and so the same definition.
@@ -155,13 +165,16 @@ impl Deployment {
             .map(|(id, serial)| (id.clone(), serial))
             .collect();
         let told = |gone: &ServerId| removals.binary_search_by_key(&gone, |(id, _)| id).is_ok();
-        then.difference(now).all(told).then_some((changed, removals))
+        then.iter()
+            .filter(|id| !now.contains(id))
+            .all(told)
+            .then_some((changed, removals))
     }
 
     fn removals_of<'a>(&'a self, node: &'a PeerName) -> impl Iterator<Item = (&'a ServerId, Serial)> {
         // Pairs are ordered by node first, and no id is below the shortest one.
         let start = "0".parse::<ServerId>().map(|first| (node.clone(), first));
-        let range = start.into_iter().flat_map(|start| self.removals.range(start..));
+        let range = start.into_iter().flat_map(|start| self.removals.range_from(&start));
         range
             .take_while(move |((owner, _), _)| owner == node)
             .map(|((_, id), serial)| (id, *serial))

@@ -32,6 +32,8 @@ pub(crate) fn record(descriptor: Application, serial: Serial) -> ApplicationReco
         },
         time: WallTime(0),
         actor: "test".to_owned(),
+        changes: None,
+        rolled_back_to: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The deployment: applications as written, what they mean for each node, and what an update changes.
 
 pub mod apply;
+pub mod changes;
 pub mod conflict;
 pub mod deployment;
 pub mod descriptor;
@@ -14,6 +15,7 @@ pub mod substitute;
 pub mod validate;
 
 pub use apply::Update;
+pub use changes::Changes;
 pub use deployment::{ApplicationRecord, Deployment, RegistryRecord};
 pub use descriptor::Application;
 pub use diff::Plan;

@@ -3,6 +3,7 @@
 
 pub mod content;
 pub mod hello;
+pub mod history;
 pub mod message;
 pub mod promotion;
 pub mod report;

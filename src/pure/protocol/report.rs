@@ -188,10 +188,13 @@ pub struct AppliedReport {
     pub version: String,
     /// How many registries have it on disk, the master included.
     pub copies: u64,
-    /// Attached replicas that were too late to be counted.
+    /// Replicas that were attached when it was stored, or are now, and were too late to be counted.
     pub behind: Vec<String>,
     /// What changed.
     pub plan: Plan,
+    /// The revision whose content it repeats, when it was a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 /// Where something is.

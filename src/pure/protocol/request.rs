@@ -1,6 +1,7 @@
 //! Client to peer: what can be asked, and what comes back. The command line, HTTP and the library share it.
 
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
+use super::history::RevisionRow;
 use super::report::{
     ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, PromotionReport, RegistryReport,
     Resolved, ServerReport, StatusReport,
@@ -58,6 +59,36 @@ pub enum Request {
         /// As written.
         application: Application,
         /// Only if the application is at this revision now (0: only if it does not exist).
+        if_revision: Option<u64>,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// The revisions of an application that are kept, newest first.
+    History {
+        /// Its name.
+        name: ApplicationName,
+    },
+    /// An application as it was written once.
+    Revision {
+        /// Its name.
+        name: ApplicationName,
+        /// Which revision.
+        revision: u64,
+    },
+    /// What a rollback would change.
+    PlanRollback {
+        /// Its name.
+        name: ApplicationName,
+        /// To which revision; `None`: the one before, or the last one of a removed application.
+        to: Option<u64>,
+    },
+    /// Deploy an earlier revision's content as a new revision.
+    Rollback {
+        /// Its name.
+        name: ApplicationName,
+        /// As for `PlanRollback`.
+        to: Option<u64>,
+        /// As for `Apply`.
         if_revision: Option<u64>,
         /// A retry carries the same.
         request: RequestId,
@@ -120,6 +151,13 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Does it change the database? Then it carries a request id, and sent twice it is applied once.
+    pub fn is_update(&self) -> bool {
+        matches!(self, Self::Apply { .. } | Self::Rollback { .. } | Self::Remove { .. })
+    }
+}
+
 /// What can be done to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,6 +196,7 @@ pub enum Response {
     Nodes(Vec<NodeRow>),
     Applications(Vec<ApplicationReport>),
     Application(Box<Application>),
+    History(Vec<RevisionRow>),
     Servers(Vec<ServerReport>),
     Resolved(Resolved),
     Happened(Box<Happening>),

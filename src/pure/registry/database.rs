@@ -7,18 +7,18 @@
 //! ```
 //!
 //! Every change returns the [`Batch`] that makes it durable. Invariants: serials have no gaps, each digest chains over the
-//! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments. The log
+//! one before, an entry's epoch is the lineage's last, and two databases with the same end have equal deployments and histories. The log
 //! is guarded by its digests, the values by a seal that changes with each of them.
 
 use super::effect::{Batch, Image};
+use super::history::History;
 use super::payload::Payload;
 use super::requests::{Done, REQUESTS_KEPT, Requests};
 use super::seal::{SEAL_KEY, Seal};
 use crate::pure::base::{DatabaseId, PeerName, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
-use crate::pure::model::deployment::ApplicationRecord;
+use crate::pure::model::Deployment;
 use crate::pure::model::validate::Fault;
-use crate::pure::model::{Deployment, Update};
 use crate::pure::wire::{CodecError, decode, encode};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -89,6 +89,7 @@ pub struct Database {
     log_bytes: usize,
     requests: Requests,
     deployment: Arc<Deployment>,
+    history: History,
     joining: Option<(PeerName, Serial)>,
     seal: Seal,
 }
@@ -138,6 +139,7 @@ impl Database {
                 .keep(decode(bytes).map_err(|error| damaged(key, error))?);
         }
         database.deployment = Arc::new(Deployment::restore(&image.values).map_err(DatabaseError::Values)?);
+        database.history = History::restore(&image.values, &database.deployment).map_err(DatabaseError::Values)?;
         for entry in image.log {
             database.verify(&entry)?;
             database.verify_stored_reign(&entry)?;
@@ -168,6 +170,10 @@ impl Database {
     /// What it adds up to.
     pub fn deployment(&self) -> &Arc<Deployment> {
         &self.deployment
+    }
+    /// The earlier revisions of every application.
+    pub fn history(&self) -> &History {
+        &self.history
     }
     /// The registry that was recorded last and not yet a second time, with the entry that recorded it: it is not known
     /// yet whether enough of the others have heard of it. Where the writer was the only one, it has, and no second record
@@ -246,11 +252,13 @@ impl Database {
         let payload = Payload::of(&entry).map_err(|source| DatabaseError::Content { at, source })?;
         let mut batch = Batch::default();
         let joining = self.joining_after(&payload, at);
-        if let Some(update) = update(&entry, &payload) {
+        if let Some(update) = payload.update(&entry) {
+            let replaced = History::about_to_go(&payload, &self.deployment);
             let values = Arc::make_mut(&mut self.deployment).apply(&update, at);
             let values = values.map_err(|faults| DatabaseError::Faults { at, faults })?;
-            batch.put = values.put;
-            batch.delete = values.delete;
+            let past = self.history.follow(&entry, &payload, replaced);
+            batch.put = values.put.into_iter().chain(past.put).collect();
+            batch.delete = values.delete.into_iter().chain(past.delete).collect();
         }
         if joining != self.joining {
             match &joining {
@@ -336,6 +344,7 @@ impl Database {
     /// Everything that is needed to go on from here, as bytes: the state, without the log.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut values = self.deployment.values();
+        values.extend(self.history.values());
         values.extend(self.id.map(|id| ("database".to_owned(), encode(&id))));
         values.insert("lineage".to_owned(), encode(&self.lineage));
         values.insert("base".to_owned(), encode(&Base { version: self.end() }));
@@ -529,25 +538,6 @@ pub(super) fn request_key(serial: Serial) -> String {
 
 pub(super) fn check_key(serial: Serial) -> String {
     format!("check/{serial:020}")
-}
-
-/// The change to the deployment that an entry makes; `None` for a `Reign`.
-fn update(entry: &Entry, payload: &Payload) -> Option<Update> {
-    Some(match payload.clone() {
-        Payload::Reign(_) => return None,
-        Payload::PutRegistry(record) => Update::PutRegistry(record),
-        Payload::ForgetRegistry(name) => Update::ForgetRegistry(name),
-        Payload::PutApplication(application) => Update::PutApplication(ApplicationRecord {
-            descriptor: application.descriptor,
-            revision: application.revision,
-            version: entry.version(),
-            time: entry.time,
-            actor: entry.actor.clone(),
-        }),
-        Payload::RemoveApplication(name) => Update::RemoveApplication(name),
-        Payload::PutObject(record) => Update::PutObject(record),
-        Payload::RemoveObject(id) => Update::RemoveObject(id),
-    })
 }
 
 mod serde_bytes {

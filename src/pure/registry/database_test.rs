@@ -1,7 +1,7 @@
 //! What the disk holds must be what memory holds, after any life, and damage must be found.
 
 use super::*;
-use crate::pure::base::{EpochId, PeerName, WallTime};
+use crate::pure::base::{ApplicationName, EpochId, PeerName, WallTime};
 use crate::pure::lineage::Epoch;
 use crate::pure::model::{Application, RegistryRecord};
 use crate::pure::registry::payload::{ApplicationPayload, ReignPayload};
@@ -83,7 +83,8 @@ impl Replica {
     fn put(&mut self, name: u8, keep: u64) {
         let name = format!("app-{}", name % 4);
         let before = self.database.deployment().applications.get(name.as_str());
-        let revision = before.map_or(0, |record| record.revision) + 1;
+        let before = before.map(|record| record.revision);
+        let revision = self.database.history().next_revision(&name.parse().unwrap(), before);
         let descriptor = Application {
             name: name.parse().unwrap(),
             description: format!("revision {revision}"),
@@ -91,8 +92,19 @@ impl Replica {
             groups: Vec::new(),
             nodes: BTreeMap::new(),
         };
-        let payload = Payload::PutApplication(ApplicationPayload { descriptor, revision });
+        let payload = Payload::PutApplication(ApplicationPayload {
+            descriptor,
+            revision,
+            changes: None,
+            rolled_back_to: None,
+        });
         self.append(&payload, self.epoch().unwrap(), keep);
+    }
+    fn remove(&mut self, name: u8, keep: u64) {
+        let name: ApplicationName = format!("app-{}", name % 4).parse().unwrap();
+        if self.database.deployment().applications.contains_key(&name) {
+            self.append(&Payload::RemoveApplication(name), self.epoch().unwrap(), keep);
+        }
     }
     fn record(&mut self, name: u8, keep: u64) {
         let name: PeerName = format!("r{}", name % 5).parse().unwrap();
@@ -114,6 +126,7 @@ fn assert_equal(one: &Database, other: &Database) {
     assert_eq!(one.summary(), other.summary());
     assert_eq!(one.id(), other.id());
     assert_eq!(one.deployment(), other.deployment());
+    assert_equal_histories(one, other);
     assert_eq!(one.log_first(), other.log_first());
     for serial in 0..=one.end().serial {
         assert_eq!(one.digest_at(serial), other.digest_at(serial), "at {serial}");
@@ -125,10 +138,16 @@ fn assert_equal(one: &Database, other: &Database) {
     }
 }
 
+fn assert_equal_histories(one: &Database, other: &Database) {
+    let values = |database: &Database| database.history().values().collect::<BTreeMap<_, _>>();
+    assert_eq!(values(one), values(other));
+}
+
 /// What may happen to a database.
 #[derive(Clone, Debug)]
 enum Step {
     Put(u8),
+    Remove(u8),
     Record(u8),
     Reign,
     /// Reigns that nobody followed, dropped again.
@@ -141,6 +160,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => any::<u8>().prop_map(Step::Put),
+        1 => any::<u8>().prop_map(Step::Remove),
         2 => any::<u8>().prop_map(Step::Record),
         1 => Just(Step::Reign),
         1 => (1_u8..3).prop_map(Step::DropReigns),
@@ -156,6 +176,7 @@ fn live(steps: &[Step], keep: u64) -> Replica {
         let id = u128::try_from(number).unwrap() * 10;
         match step {
             Step::Put(name) => replica.put(*name, keep),
+            Step::Remove(name) => replica.remove(*name, keep),
             Step::Record(name) => replica.record(*name, keep),
             Step::Reign => replica.reign(id, keep),
             Step::DropReigns(count) => {
@@ -176,6 +197,7 @@ fn live(steps: &[Step], keep: u64) -> Replica {
                 replica.store.commit(&batch);
                 assert_eq!(replica.database.end(), before.end());
                 assert_eq!(replica.database.deployment(), before.deployment());
+                assert_equal_histories(&replica.database, &before);
                 for serial in 0..=before.end().serial {
                     for epoch in 0..=before.end().epoch {
                         let request = RequestId::from_bits(u128::from(serial) + (u128::from(epoch) << 64));
@@ -195,6 +217,15 @@ proptest! {
     #[test]
     fn the_disk_holds_what_memory_holds(steps in steps(), keep in 1_u64..12) {
         live(&steps, keep);
+    }
+
+    /// Whatever was trimmed, and whether it came by entries or by snapshots.
+    #[test]
+    fn equal_ends_have_equal_values(steps in steps(), keep in 1_u64..12) {
+        let (one, other) = (live(&steps, keep).database, live(&steps, 10_000).database);
+        prop_assert_eq!(one.end(), other.end());
+        prop_assert_eq!(one.deployment(), other.deployment());
+        assert_equal_histories(&one, &other);
     }
 
     #[test]
@@ -294,6 +325,23 @@ fn an_entry_that_does_not_fit_changes_nothing() {
         "a reign whose number does not grow"
     );
     assert!(replica.database.append(good, 100).is_ok());
+}
+
+#[test]
+fn a_database_from_before_histories_opens_and_its_history_begins_then() {
+    let mut replica = Replica::founded();
+    replica.put(1, 4);
+    replica.put(1, 4);
+    let values = &mut replica.store.0.values;
+    values.retain(|key, _| !key.starts_with("revision/"));
+    let sealed = Seal::of(values).bytes(replica.database.end());
+    values.insert(SEAL_KEY.to_owned(), sealed);
+    replica.database = replica.restored();
+    let name: ApplicationName = "app-1".parse().unwrap();
+    assert_eq!(replica.database.history().before(&name, Some(2)), None);
+    replica.put(1, 4);
+    assert_eq!(replica.database.history().before(&name, Some(3)), Some(2));
+    assert_equal(&replica.database, &replica.restored());
 }
 
 #[test]

@@ -89,7 +89,12 @@ impl Written {
         let descriptor = Application::from_toml(&text, "test.toml").unwrap();
         let before = self.database.deployment().applications.get(&descriptor.name);
         let revision = before.map_or(0, |record| record.revision) + 1;
-        Payload::PutApplication(ApplicationPayload { descriptor, revision })
+        Payload::PutApplication(ApplicationPayload {
+            descriptor,
+            revision,
+            changes: None,
+            rolled_back_to: None,
+        })
     }
     fn write(&mut self, payload: &Payload, epoch: Epoch) {
         let end = self.database.end();

@@ -16,6 +16,7 @@ mod fixture;
 #[cfg(test)]
 pub(crate) mod fixture_log;
 mod handle;
+pub mod history;
 #[cfg(test)]
 mod lies_test;
 mod order;

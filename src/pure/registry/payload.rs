@@ -3,7 +3,7 @@
 use crate::pure::base::{ApplicationName, ObjectId, PeerName};
 use crate::pure::lineage::{Entry, EntryKind};
 use crate::pure::model::descriptor::ObjectRecord;
-use crate::pure::model::{Application, RegistryRecord};
+use crate::pure::model::{Application, ApplicationRecord, Changes, RegistryRecord, Update};
 use crate::pure::wire::{CodecError, decode, encode};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,12 @@ pub struct ApplicationPayload {
     pub descriptor: Application,
     /// Counts its updates from 1.
     pub revision: u64,
+    /// What the master planned; `None` from a build that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// The revision whose content it repeats, when it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
 }
 
 impl Payload {
@@ -88,5 +94,37 @@ impl Payload {
             EntryKind::PutObject => Self::PutObject(decode(bytes)?),
             EntryKind::RemoveObject => Self::RemoveObject(decode(bytes)?),
         })
+    }
+    /// The change to the deployment that an entry with this content makes; `None` for a `Reign`.
+    pub fn update(&self, entry: &Entry) -> Option<Update> {
+        Some(match self.clone() {
+            Self::Reign(_) => return None,
+            Self::PutRegistry(record) => Update::PutRegistry(record),
+            Self::ForgetRegistry(name) => Update::ForgetRegistry(name),
+            Self::PutApplication(application) => Update::PutApplication(ApplicationRecord {
+                descriptor: application.descriptor,
+                revision: application.revision,
+                version: entry.version(),
+                time: entry.time,
+                actor: entry.actor.clone(),
+                changes: application.changes,
+                rolled_back_to: application.rolled_back_to,
+            }),
+            Self::RemoveApplication(name) => Update::RemoveApplication(name),
+            Self::PutObject(record) => Update::PutObject(record),
+            Self::RemoveObject(id) => Update::RemoveObject(id),
+        })
+    }
+    /// The application that it puts or removes.
+    pub fn application(&self) -> Option<&ApplicationName> {
+        match self {
+            Self::PutApplication(application) => Some(&application.descriptor.name),
+            Self::RemoveApplication(name) => Some(name),
+            Self::Reign(_)
+            | Self::PutRegistry(_)
+            | Self::ForgetRegistry(_)
+            | Self::PutObject(_)
+            | Self::RemoveObject(_) => None,
+        }
     }
 }

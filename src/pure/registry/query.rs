@@ -4,6 +4,7 @@ use super::view::{PeerView, View};
 use crate::pure::base::{ApplicationName, ServerId};
 use crate::pure::locator::{self, Load, Resolution};
 use crate::pure::membership::{PeerKind, Standing};
+use crate::pure::model::Fault;
 use crate::pure::model::deployment::Placed;
 use crate::pure::protocol::report::{
     ApplicationReport, FollowerRow, MasterReport, NodeRow, PeerRow, RegistryReport, RegistryRow, Resolved,
@@ -30,11 +31,7 @@ impl View {
             Request::Resolve { id, at_least } => return self.resolve(id, *at_least, turn),
             Request::Plan { application } => match self.deployment.plan(application) {
                 Ok(plan) => Response::Plan(Box::new(plan)),
-                Err(faults) => {
-                    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                    let message = format!("the application breaks {} rules: {}", lines.len(), lines.join("; "));
-                    Response::Failed(Failure::new(ErrorCode::Invalid, message, "nothing was changed"))
-                }
+                Err(faults) => Response::Failed(invalid(&faults)),
             },
             Request::Watch
             | Request::Registry
@@ -42,6 +39,10 @@ impl View {
             | Request::Demote { .. }
             | Request::LeadAlone
             | Request::Apply { .. }
+            | Request::History { .. }
+            | Request::Revision { .. }
+            | Request::PlanRollback { .. }
+            | Request::Rollback { .. }
             | Request::Remove { .. }
             | Request::Command { .. }
             | Request::Activate { .. }
@@ -398,6 +399,13 @@ fn node_row(peer: &PeerView) -> NodeRow {
         servers_total,
         load: peer.node.as_ref().map(|node| node.report.load).unwrap_or_default(),
     }
+}
+
+/// A refusal that names every fault of an application.
+pub(super) fn invalid(faults: &[Fault]) -> Failure {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let message = format!("the application breaks {} rules: {}", lines.len(), lines.join("; "));
+    Failure::new(ErrorCode::Invalid, message, "nothing was changed")
 }
 
 fn not_found(message: String, hint: &str) -> Response {

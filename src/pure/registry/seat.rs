@@ -137,6 +137,32 @@ pub(super) struct Pending {
     pub(super) deployment: Arc<Deployment>,
     /// The deadline passed with too few copies and the client was told so.
     pub(super) in_doubt: bool,
+    /// Replicas that were attached when it was stored, and left before they confirmed it.
+    pub(super) left: BTreeSet<PeerName>,
+}
+
+impl Reigning {
+    /// A replica is attached no longer. Updates that it did not confirm will name it.
+    pub(super) fn detach(&mut self, name: &PeerName) {
+        let Some(gone) = self.followers.remove(name) else {
+            return;
+        };
+        let lacking = self.pending.iter_mut().rev();
+        for pending in lacking.take_while(|pending| pending.version.serial > gone.have.serial) {
+            pending.left.insert(name.clone());
+        }
+    }
+    /// Who was attached when an update was stored, or is now, and does not have it as far as is known.
+    pub(super) fn behind(&self, update: &Pending) -> Vec<String> {
+        let has = |follower: &Follower| follower.have.serial >= update.version.serial;
+        let attached = self.followers.iter().filter(|(_, follower)| !has(follower));
+        let left = update
+            .left
+            .iter()
+            .filter(|name| !self.followers.get(*name).is_some_and(has));
+        let names: BTreeSet<&PeerName> = attached.map(|(name, _)| name).chain(left).collect();
+        names.into_iter().map(ToString::to_string).collect()
+    }
 }
 
 /// Attached to a master.

@@ -125,14 +125,11 @@ impl Registry {
         let Some(front) = reigning.pending.pop_front() else {
             return;
         };
+        let behind = reigning.behind(&front);
         reigning.acknowledged = Some((front.version, front.deployment));
         let Some((to, mut report)) = front.reply else { return };
         report.copies = copies;
-        let lacking = reigning
-            .followers
-            .iter()
-            .filter(|(_, follower)| follower.have.serial < front.version.serial);
-        report.behind = lacking.map(|(name, _)| name.to_string()).collect();
+        report.behind = behind;
         out.extend(to.into_iter().map(|to| Effect::Reply {
             to,
             response: Response::Applied(Box::new(report.clone())),

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// What was sent and not confirmed for this long is sent again.
 const RESEND: Duration = Duration::from_secs(1);
+/// So much longer for each entry in flight: a slow replica that works through a full window must not be sent it twice.
+const RESEND_ENTRY: Duration = Duration::from_millis(10);
 
 impl Registry {
     /// A replica asks to be fed from its own end on.
@@ -213,7 +215,7 @@ impl Registry {
         let stuck: Vec<PeerName> = reigning
             .followers
             .iter_mut()
-            .filter(|(_, follower)| open(follower) && moment.now.since(follower.moved) >= RESEND)
+            .filter(|(_, follower)| open(follower) && moment.now.since(follower.moved) >= patience(follower))
             .map(|(name, follower)| {
                 follower.sent = follower.have.serial;
                 follower.moved = moment.now;
@@ -238,6 +240,11 @@ impl Registry {
         }
         self.acknowledge(moment, out);
     }
+}
+
+fn patience(follower: &Follower) -> Duration {
+    let in_flight = follower.sent.saturating_sub(follower.have.serial).min(FOLLOW_WINDOW);
+    RESEND + RESEND_ENTRY * u32::try_from(in_flight).unwrap_or(u32::MAX)
 }
 
 fn snapshot_part(epoch: Epoch, snapshot: &Outgoing) -> Message {

@@ -11,6 +11,7 @@ mod pass;
 mod peers;
 mod refuse;
 mod review;
+mod rollback;
 mod settle;
 mod sight;
 mod slices;
@@ -153,6 +154,15 @@ impl Registry {
             } => {
                 self.apply(asked, application, if_revision, request, moment, out);
             }
+            Request::History { name } => self.history(&asked, &name, out),
+            Request::Revision { name, revision } => self.revision(&asked, &name, revision, out),
+            Request::PlanRollback { name, to } => self.plan_rollback(&asked, &name, to, out),
+            Request::Rollback {
+                name,
+                to,
+                if_revision,
+                request,
+            } => self.roll_back(asked, (&name, to), if_revision, request, moment, out),
             Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);

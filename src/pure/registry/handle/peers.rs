@@ -62,7 +62,7 @@ impl Registry {
             self.seat = Seat::Idle;
         }
         if let Some(reigning) = self.reigning() {
-            reigning.followers.remove(name);
+            reigning.detach(name);
             reigning.expected.remove(name);
             reigning.told_nodes.remove(name);
             reigning.refusals.remove(name);

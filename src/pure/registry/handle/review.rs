@@ -30,11 +30,15 @@ impl Registry {
             | Request::Plan { .. }
             | Request::Logs { .. }
             | Request::LogSummary
+            | Request::History { .. }
+            | Request::Revision { .. }
+            | Request::PlanRollback { .. }
             | Request::LogRows { .. }
             | Request::Contents { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::Remove { .. }
+            | Request::Rollback { .. }
             | Request::Demote { .. }
             | Request::LeadAlone
             | Request::Command { .. }

@@ -39,6 +39,12 @@ fn mutating() -> Vec<Request> {
             name: "shop".parse().unwrap(),
             request,
         },
+        Request::Rollback {
+            name: "shop".parse().unwrap(),
+            to: None,
+            if_revision: None,
+            request,
+        },
         Request::Activate { server },
         Request::Demote { force: true },
         Request::LeadAlone,

@@ -2,16 +2,18 @@
 
 use super::super::effect::Effect;
 use super::super::payload::{ApplicationPayload, Payload};
+use super::super::query::invalid;
 use super::super::seat::{Pending, Seat};
 use super::super::state::Registry;
 use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
 use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
-use crate::pure::model::{Application, Plan};
+use crate::pure::model::{Application, Changes, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Registry {
@@ -30,6 +32,19 @@ impl Registry {
         if let Err(failure) = self.may_update(moment) {
             return asked.fail(failure, out);
         }
+        self.deploy(asked, (application, None), if_revision, request, moment, out);
+    }
+
+    /// Plans an application, new, changed or rolled back to that revision, and stores it.
+    pub(super) fn deploy(
+        &mut self,
+        asked: Asked,
+        (application, rolled_back_to): (Application, Option<u64>),
+        if_revision: Option<u64>,
+        request: RequestId,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
         let deployment = self.database.deployment();
         let before = deployment.applications.get(&application.name);
         let revision = before.map_or(0, |record| record.revision);
@@ -49,11 +64,17 @@ impl Registry {
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
         let name = application.name.clone();
+        let next = self
+            .database
+            .history()
+            .next_revision(&name, before.map(|record| record.revision));
         let payload = Payload::PutApplication(ApplicationPayload {
             descriptor: application,
-            revision: revision + 1,
+            revision: next,
+            changes: Some(Changes::of(&plan)),
+            rolled_back_to,
         });
-        self.store(asked, payload, request, (&name, revision + 1, plan), moment, out);
+        self.store(asked, payload, request, (&name, next, plan), moment, out);
     }
 
     pub(super) fn remove(
@@ -109,9 +130,16 @@ impl Registry {
         out: &mut Vec<Effect>,
     ) {
         let kind = payload.kind();
+        let rolled_back_to = match &payload {
+            Payload::PutApplication(application) => application.rolled_back_to,
+            _ => None,
+        };
         match self.append(&payload, request, &asked.actor, moment, out) {
             Some(_) => {
-                let report = self.report(name, revision, plan);
+                let report = AppliedReport {
+                    rolled_back_to,
+                    ..self.report(name, revision, plan)
+                };
                 out.push(Effect::Happened(Box::new(Happening {
                     time: moment.wall,
                     subject: "application".to_owned(),
@@ -122,7 +150,10 @@ impl Registry {
                         "applied"
                     }
                     .to_owned(),
-                    reason: format!("revision {revision} by {}", asked.actor),
+                    reason: match rolled_back_to {
+                        Some(earlier) => format!("revision {revision}, rolled back to {earlier}, by {}", asked.actor),
+                        None => format!("revision {revision} by {}", asked.actor),
+                    },
                     version: Some(report.version.clone()),
                 })));
                 let pending = self.pending(Some((vec![asked.to], report)), moment);
@@ -169,6 +200,7 @@ impl Registry {
             reply,
             deployment: self.database.deployment().clone(),
             in_doubt: false,
+            left: BTreeSet::new(),
         }
     }
 
@@ -180,16 +212,21 @@ impl Registry {
             copies: 1,
             behind: Vec::new(),
             plan,
+            rolled_back_to: None,
         }
     }
 
     /// A retry of a request that is in the log already: it joins the wait, or is answered at once.
-    fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn answered_before(&mut self, asked: &Asked, request: RequestId, out: &mut Vec<Effect>) -> bool {
         let Some(done) = self.database.find(request) else {
             return false;
         };
         let mut report = self.report(&done.application, done.revision, Plan::default());
         report.version = format!("{}.{}", done.epoch, done.serial);
+        let record = self.database.deployment().applications.get(&done.application);
+        report.rolled_back_to = record
+            .filter(|record| record.revision == done.revision)
+            .and_then(|record| record.rolled_back_to);
         let safe = self.acknowledged() >= done.serial;
         report.copies = self.copies(|have, _| have >= done.serial).members;
         let Some(reigning) = self.reigning() else { return false };
@@ -223,7 +260,7 @@ impl Registry {
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
-    fn may_update(&mut self, moment: &Moment) -> Result<(), Failure> {
+    pub(super) fn may_update(&mut self, moment: &Moment) -> Result<(), Failure> {
         self.look_around(moment);
         self.may_write()?;
         let Seat::Leading(reigning) = &self.seat else {
@@ -280,13 +317,4 @@ impl Registry {
             master,
         }
     }
-}
-
-fn invalid(faults: &[crate::pure::model::validate::Fault]) -> Failure {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Failure::new(
-        ErrorCode::Invalid,
-        format!("the application breaks {} rules: {}", lines.len(), lines.join("; ")),
-        "nothing was changed",
-    )
 }
