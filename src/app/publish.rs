@@ -60,6 +60,11 @@ fn is_trouble(state: &str) -> bool {
         "refusing",
         "clash",
         "stepped down",
+        "initialising",
+        "initialised",
+        "initialisation failed",
+        "initialisation given up",
+        "initialisation waits",
         "activation-timed-out",
         "backing-off",
     ];

@@ -3,8 +3,8 @@
 use super::output::Style;
 use super::verb::{
     app_apply, app_diff, app_list, app_remove, app_show, app_validate, completions, config_check, config_show, dev,
-    dev_web, node_list, node_run, peer_list, registry_list, registry_run, registry_show, resolve, server_command,
-    server_list, server_logs, server_show, status, watch,
+    dev_web, node_list, node_run, peer_list, registry_init, registry_list, registry_run, registry_show, resolve,
+    server_command, server_list, server_logs, server_show, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -121,6 +121,7 @@ pub(super) enum Server {
 pub(super) enum Registry {
     Run(registry_run::Args),
     List(registry_list::Args),
+    Init(registry_init::Args),
     Show(registry_show::Args),
 }
 

@@ -221,6 +221,7 @@ pub(super) fn application_row() -> ApplicationReport {
 }
 pub(super) fn registry() -> RegistryReport {
     RegistryReport {
+        unproven: String::new(),
         name: "r1".into(),
         role: "master".into(),
         role_source: "file".into(),

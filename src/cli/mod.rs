@@ -15,6 +15,7 @@ mod failing;
 mod output;
 mod plan;
 mod rows;
+mod surplus_file;
 mod verb;
 
 pub use ask::Ask;

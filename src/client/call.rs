@@ -195,10 +195,17 @@ impl<'a> Call<'a> {
     }
     /// Carries a request id: sent twice, it is applied once.
     fn is_update(&self) -> bool {
-        matches!(self.request, Request::Apply { .. } | Request::Remove { .. })
+        matches!(
+            self.request,
+            Request::Apply { .. } | Request::Remove { .. } | Request::RemoveAt { .. }
+        )
     }
     fn is_read(&self) -> bool {
-        !self.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
+        !self.is_update()
+            && !matches!(
+                self.request,
+                Request::Command { .. } | Request::Activate { .. } | Request::Initialise { .. }
+            )
     }
 }
 

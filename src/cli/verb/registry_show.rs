@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     Ok(Exit::Done)
 }
 
-fn address_of(name: &PeerName, link: &mut dyn Ask) -> Result<Address, Failing> {
+pub(super) fn address_of(name: &PeerName, link: &mut dyn Ask) -> Result<Address, Failing> {
     let Response::Status(report) = link.get(Request::Status)? else {
         return Err(Failing::other_answer());
     };
@@ -55,6 +55,7 @@ fn text_of(report: &RegistryReport, followers: &str) -> String {
         ("role", format!("{} ({})", report.role, report.role_source)),
         ("standing", report.standing.clone()),
         ("reason", report.reason.clone()),
+        ("unproven", report.unproven.clone()),
         ("epoch", report.epoch.to_string()),
         ("version", or_dash(&report.version)),
         ("digest", report.digest.clone()),

@@ -284,6 +284,8 @@ fn kind(request: &Request) -> &'static str {
         Request::Plan { .. } => "plan",
         Request::Apply { .. } => "apply",
         Request::Remove { .. } => "remove",
+        Request::RemoveAt { .. } => "remove-at",
+        Request::Initialise { .. } => "initialise",
         Request::Command { .. } => "command",
         Request::Activate { .. } => "activate",
         Request::Logs { .. } => "logs",

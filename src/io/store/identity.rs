@@ -261,6 +261,7 @@ fn create(path: &Path, owner: &Owner) -> Result<(), IdentityError> {
         drawn: None,
         role: None,
         file_role: None,
+        initialised: crate::pure::membership::Initialised::default(),
     };
     let payload = encode(&identity);
     let mut bytes = Vec::with_capacity(2 * SLOT_BYTES);

@@ -67,6 +67,8 @@ struct Case {
     promise: u64,
     drawn: Option<u64>,
     unrecorded: bool,
+    initialised: bool,
+    unproven: bool,
     log: Summary,
     intent: Intent,
     answers: Vec<Answer>,
@@ -85,6 +87,8 @@ impl Case {
             promise,
             drawn: None,
             unrecorded: false,
+            initialised: false,
+            unproven: false,
             log,
             intent,
             answers: Vec::new(),
@@ -121,6 +125,8 @@ impl Case {
             summary: &self.log,
             digest: &|_| None,
             unrecorded: self.unrecorded,
+            initialised: self.initialised,
+            unproven: self.unproven,
         };
         decide(
             own,

@@ -1,5 +1,6 @@
 //! Who a peer is, and what its data folder remembers of that.
 
+use super::initialised::Initialised;
 use super::record::Role;
 use crate::pure::base::{Address, GridName, InstanceId, PeerName};
 use crate::pure::lineage::{Epoch, Summary, Version};
@@ -72,6 +73,9 @@ pub struct Identity {
     pub role: Option<Role>,
     /// The role that the configuration file gave when it last ran: a change is the operator's newer word.
     pub file_role: Option<Role>,
+    /// How a registry came to the database that it has, where it was taken from another.
+    #[serde(default)]
+    pub initialised: Initialised,
 }
 
 /// A peer that was met, kept on disk: the grid is found again through any of them, and a silent registry's last known log

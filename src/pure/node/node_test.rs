@@ -91,6 +91,7 @@ impl Bench {
             promise: Epoch::NONE,
             role: None,
             file_role: None,
+            initialised: crate::pure::membership::Initialised::default(),
         };
         let mut bench = Self {
             node: Node::new(config(rules), restored(&identity)),

@@ -1,8 +1,8 @@
 //! Client to peer: what can be asked, and what comes back. The command line, HTTP and the library share it.
 
 use super::report::{
-    ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, RegistryReport, Resolved, ServerReport,
-    StatusReport,
+    ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
+    RegistryReport, Resolved, ServerReport, StatusReport,
 };
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
 use crate::pure::lineage::Version;
@@ -67,6 +67,23 @@ pub enum Request {
         name: ApplicationName,
         /// A retry carries the same.
         request: RequestId,
+    },
+    /// Remove an application and its servers if it is at this revision now.
+    RemoveAt {
+        /// Its name.
+        name: ApplicationName,
+        /// Its revision.
+        revision: u64,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// Replace the answering registry's database by a copy of another's. Answered by `Initialising` as it goes on, then by
+    /// `Initialised`.
+    Initialise {
+        /// The other registry.
+        from: PeerName,
+        /// Also if what the other holds is itself in doubt.
+        from_unproven: bool,
     },
     /// Do something to a server; passed on to its node.
     Command {
@@ -134,6 +151,9 @@ pub enum Response {
     Happened(Box<Happening>),
     Plan(Box<Plan>),
     Applied(Box<AppliedReport>),
+    /// How far an initialisation is; more follow.
+    Initialising(InitialisingReport),
+    Initialised(Box<InitialisedReport>),
     /// The command was carried out; how the server stands now.
     Commanded(Box<ServerReport>),
     Logs(LogReport),

@@ -40,6 +40,8 @@ impl View {
             Request::Watch
             | Request::Apply { .. }
             | Request::Remove { .. }
+            | Request::RemoveAt { .. }
+            | Request::Initialise { .. }
             | Request::Command { .. }
             | Request::Activate { .. }
             | Request::Logs { .. } => return None,
@@ -170,6 +172,15 @@ impl View {
         if !self.reason.is_empty() && self.standing != Standing::Detached {
             warnings.push(format!("registry {}: {}", self.card.name, self.reason));
         }
+        if !self.unproven.is_empty() {
+            warnings.push(format!("registry {} is unproven: {}", self.card.name, self.unproven));
+        }
+        for peer in self.peers.values().filter(|peer| peer.unproven) {
+            warnings.push(format!(
+                "registry {0} is unproven, and does not count as a proof; `floe registry show {0}` tells why",
+                peer.card.name
+            ));
+        }
         let claims = self.claims();
         if claims.len() > 1 {
             let names: Vec<String> = claims
@@ -272,6 +283,7 @@ impl View {
             log_first: self.log_first,
             database: self.database.clone(),
             followers: followers.collect(),
+            unproven: self.unproven.clone(),
         }
     }
 

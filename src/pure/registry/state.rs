@@ -16,6 +16,8 @@
 use super::asks::Asks;
 use super::database::Database;
 use super::effect::{Effect, Target};
+use super::handle::Proving;
+use super::initialisation::{Copies, Initdb, Initialisation};
 use super::peer::Peer;
 use super::seat::{Following, Reigning, Seat, Trouble};
 use crate::pure::base::{Address, GridName, Moment, PeerName, Time};
@@ -44,6 +46,8 @@ pub struct Config {
     pub force: bool,
     /// Lead only when completeness is proven.
     pub require_proof: bool,
+    /// `--initdb-from-replica`: before anything else, take the database of another registry.
+    pub initdb: Option<Initdb>,
     /// Registries that must have an update on disk before it is acknowledged, this one included. At least 1.
     pub min_copies: u64,
     /// How long an update waits for attached replicas.
@@ -72,6 +76,12 @@ pub struct Registry {
     /// Why the seat is not what the role asks for; empty when it is.
     pub(super) trouble: Option<Trouble>,
     pub(super) asks: Asks,
+    /// An initialisation from another registry that is under way.
+    pub(super) initialisation: Option<Box<Initialisation>>,
+    /// How far an unproven follower is.
+    pub(super) proving: Option<Proving>,
+    /// Copies of the database that other registries are taking.
+    pub(super) copies: Copies,
     /// What was last told to peers, gossip and people: a difference makes news.
     pub(super) told: Told,
     pub(super) wake: Option<Time>,
@@ -82,7 +92,7 @@ pub struct Registry {
 pub(super) struct Told {
     pub(super) record: Option<Record>,
     pub(super) standing: Option<(Standing, String)>,
-    pub(super) status: Option<(Epoch, Option<Epoch>, Standing)>,
+    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, bool)>,
     pub(super) remembered: Vec<Remembered>,
     pub(super) remember_at: Option<Time>,
     pub(super) dialled: Vec<Target>,
@@ -129,6 +139,9 @@ impl Registry {
             seat: Seat::Idle,
             trouble: None,
             asks,
+            initialisation: None,
+            proving: None,
+            copies: Copies::default(),
             told,
             wake: None,
         }
@@ -155,6 +168,9 @@ impl Registry {
     }
     /// What it may do now, and why.
     pub fn standing(&self) -> (Standing, String) {
+        if let Some(reason) = self.waits_to_be_initialised() {
+            return (Standing::Waiting, reason);
+        }
         match &self.seat {
             Seat::Leading(_) => (Standing::Leading, String::new()),
             Seat::Following(following) => (Standing::Following, self.following_reason(following)),
@@ -196,7 +212,7 @@ impl Registry {
             claim: self.reign(),
             summary: self.database.summary(),
             standing: self.standing().0,
-            unproven: false,
+            unproven: self.identity.initialised.unproven.is_some(),
         }
     }
 

@@ -69,6 +69,7 @@ impl Peer {
             drawn: None,
             role: None,
             file_role: None,
+            initialised: floe::pure::membership::Initialised::default(),
         };
         Self {
             card,

@@ -241,6 +241,11 @@ impl World {
                 self.peers[index].dials = dials;
                 self.dial_soon(index, 1);
             }
+            Effect::SetAside(_) => {
+                // Files beside the database: what matters is when they are there, and that the peer may die before.
+                let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
+                self.later(self.now + delay, Todo::Kept { peer: index, boot });
+            }
             Effect::Remember(remembered) => {
                 // A hint: now and then it gets lost.
                 if self.chance.hits(9, 10) {

@@ -4,7 +4,7 @@ use super::network::Arrivals;
 use super::peer::name;
 use super::world::{Checked, World};
 use floe::pure::base::PeerName;
-use floe::pure::registry::Event;
+use floe::pure::registry::{Event, Kept};
 
 /// What waits for its time.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) enum Todo {
     Gossip { from: usize, to: usize },
     /// What was written in haste gets synced.
     Sync { peer: usize, boot: u64 },
+    /// The old database of a peer is kept.
+    Kept { peer: usize, boot: u64 },
     /// A group of effects is carried out.
     Group { peer: usize, boot: u64 },
 }
@@ -106,6 +108,7 @@ impl World {
             }
             Todo::Gossip { from, to } => self.gossip(from, to),
             Todo::Sync { peer, .. } => self.sync(peer),
+            Todo::Kept { peer, .. } => self.event(peer, Event::SetAside(Ok(Kept::default()))),
             Todo::Group { peer, .. } => self.flush(peer),
         }
     }
@@ -117,6 +120,7 @@ impl World {
             Todo::Dial { peer, boot }
             | Todo::Unreachable { peer, boot, .. }
             | Todo::Sync { peer, boot }
+            | Todo::Kept { peer, boot }
             | Todo::Group { peer, boot } => self.peers[*peer].boot == *boot,
         }
     }

@@ -98,6 +98,7 @@ pub(super) fn effect_words(effect: &Effect) -> Option<String> {
             "happened: {} {}: {}",
             happening.subject, happening.state, happening.reason
         ),
+        Effect::SetAside(aside) => format!("sets its database at {} aside", aside.version),
         Effect::Remember(_) | Effect::Publish(_) | Effect::Dial(_) | Effect::Wake(_) => return None,
     })
 }

@@ -115,6 +115,7 @@ impl World {
             accept_loss: start.accept_loss,
             force: start.force,
             require_proof: setup.require_proof,
+            initdb: None,
             min_copies: setup.min_copies,
             copy_deadline: Duration::from_secs(2),
             discovery_window: Duration::from_secs(3),

@@ -198,6 +198,12 @@ pub const CATALOGUE: &[Metric] = &[
         "Whole snapshots sent to replicas.",
     ),
     counter(
+        "floe_registry_initialisations_total",
+        On::Registry,
+        &[label("outcome", &["done", "needless", "failed"])],
+        "Initialisations of this registry from another one, by how they ended.",
+    ),
+    counter(
         "floe_registry_entries_sent_total",
         On::Registry,
         &[],

@@ -19,6 +19,13 @@ impl Registry {
     /// The shell is up. A replica waits for a claim; a master asks around.
     pub(super) fn started(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.happened(moment, "started", format!("role {}", self.role), out);
+        if !self.initialises_first(moment, out) {
+            self.take_seat(moment, out);
+        }
+    }
+
+    /// What the role asks for.
+    pub(super) fn take_seat(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         if self.role == Role::Replica {
             let changed =
                 self.identity.role != Some(Role::Replica) || self.identity.file_role != Some(self.config.role);
@@ -28,7 +35,7 @@ impl Registry {
             return;
         }
         let newer_word = self.config.promote || self.identity.role == Some(Role::Replica);
-        let unknown_past = self.identity.role.is_none() && self.database.end().serial > 0;
+        let unknown_past = self.identity.role.is_none() && self.database.end().serial > 0 && !self.sees_a_master();
         let intent = if newer_word || unknown_past {
             Intent::Promotion
         } else {

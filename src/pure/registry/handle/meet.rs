@@ -104,7 +104,7 @@ impl Registry {
     /// Looks for the claim to follow among linked registries, and follows or refuses it. Called after each event.
     pub(super) fn seek_master(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.leave_master();
-        if !matches!(self.seat, Seat::Idle) {
+        if !matches!(self.seat, Seat::Idle) || self.is_database_held() {
             return;
         }
         let linked = self.peers.values().filter(|peer| peer.linked);

@@ -2,16 +2,22 @@
 
 mod acknowledge;
 mod candidacy;
+mod copy;
 mod feed;
 mod follow;
+mod init;
 mod meet;
 mod pass;
 mod peers;
+mod prove;
 mod refuse;
 mod settle;
 mod slices;
 mod survey;
+mod swap;
 mod update;
+
+pub(super) use prove::Proving;
 
 use super::effect::Effect;
 use super::event::Event;
@@ -46,6 +52,7 @@ impl Registry {
                 self.request(asked, *request, moment, &mut out);
             }
             Event::Cancelled { to } => self.cancelled(to),
+            Event::SetAside(outcome) => self.set_aside(outcome, moment, &mut out),
             Event::Wake => self.woken(moment, &mut out),
         }
         self.settle(moment, &mut out);
@@ -58,7 +65,10 @@ impl Registry {
         }
         match message {
             Message::Peers(cards) => self.told_of(cards),
-            Message::Status(status) => self.heard_status(from, *status, moment, out),
+            Message::Status(status) => {
+                self.heard_status(from, *status, moment, out);
+                self.source_told(from, moment, out);
+            }
             Message::Survey => out.push(Effect::Send {
                 to: from.clone(),
                 message: Message::Status(Box::new(self.status())),
@@ -104,6 +114,9 @@ impl Registry {
                 };
                 self.fed_snapshot(from, epoch, part, moment, out);
             }
+            Message::CopyWanted { id, offset, again } => self.copy_wanted(from, id, offset, again, moment, out),
+            Message::Copy(part) => self.copied(from, *part, moment, out),
+            Message::CopyDenied { id, reason } => self.copy_denied(from, id, &reason, moment, out),
             Message::NodeStatus(report) => self.heard_node(from, *report, moment, out),
             Message::Servers {
                 first,
@@ -126,6 +139,12 @@ impl Registry {
                 self.apply(asked, application, if_revision, request, moment, out);
             }
             Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
+            Request::RemoveAt {
+                name,
+                revision,
+                request,
+            } => self.remove_at(asked, &name, revision, request, moment, out),
+            Request::Initialise { from, from_unproven } => self.initialise(asked, from, from_unproven, moment, out),
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
             }

@@ -28,8 +28,10 @@ impl Registry {
 
     /// Ends the handling of every event.
     pub(super) fn settle(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.initialise_on(moment, out);
         self.rested(moment, out);
         self.seek_master(moment, out);
+        self.prove(moment, out);
         self.tell_standing(moment, out);
         self.tell_gossip(out);
         self.dial(out);
@@ -44,7 +46,8 @@ impl Registry {
             self.happened(moment, standing.as_str(), now.1.clone(), out);
             self.told.standing = Some(now);
         }
-        let status = (self.identity.promise, self.reign(), standing);
+        let unproven = self.identity.initialised.unproven.is_some();
+        let status = (self.identity.promise, self.reign(), standing, unproven);
         if self.told.status.replace(status) != Some(status) {
             let message = Message::Status(Box::new(self.status()));
             for peer in self.peers.values().filter(|peer| peer.linked) {

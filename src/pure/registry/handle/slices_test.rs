@@ -49,6 +49,7 @@ impl Bench {
             accept_loss: false,
             force: false,
             require_proof: false,
+            initdb: None,
             min_copies: 1,
             copy_deadline: Duration::from_secs(2),
             discovery_window: Duration::from_secs(3),
@@ -66,6 +67,7 @@ impl Bench {
             drawn: None,
             role: None,
             file_role: None,
+            initialised: crate::pure::membership::Initialised::default(),
         };
         let mut bench = Self {
             registry: Registry::new(config, identity, Database::default(), remembered),

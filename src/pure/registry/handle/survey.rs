@@ -176,6 +176,8 @@ impl Registry {
             summary: &summary,
             digest: &digest,
             unrecorded: self.is_unrecorded(),
+            initialised: self.is_initialised(),
+            unproven: self.identity.initialised.unproven.is_some(),
         };
         let recorded = &self.database.deployment().registries;
         let counts = |name: &PeerName| recorded.contains_key(name);
@@ -212,7 +214,7 @@ impl Registry {
             Decision::Superseded { by: (name, epoch) } => (
                 Standing::Superseded,
                 format!(
-                    "{name} reigns in epoch {}, and this registry holds updates that {name} lacks; nothing was overwritten. To lead instead, restart {me} with --promote; to follow {name}, set the data folder of {me} aside and start it empty",
+                    "{name} reigns in epoch {}, and this registry holds updates that {name} lacks; nothing was overwritten. `floe registry compare {me} {name}` shows what each has. To lead instead, restart {me} with --promote; to follow {name}: `floe registry init {me} --from {name}`, which keeps what {me} holds in files",
                     epoch.number
                 ),
             ),
@@ -242,6 +244,7 @@ impl Registry {
     pub(super) fn rested(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         if let Seat::Resting { until, intent } = self.seat
             && moment.now >= until
+            && !self.is_database_held()
         {
             self.survey(intent, 0, moment, out);
         }
