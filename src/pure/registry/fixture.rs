@@ -40,8 +40,19 @@ pub(crate) fn card(name: &str) -> PeerCard {
 impl Bench {
     /// Fresh, started, alone.
     pub(crate) fn start(name: &str, role: Role) -> Self {
+        let mut bench = Self::of(name, role, Database::restore(Image::default()).unwrap(), |_, _| {});
+        bench.event(Event::Started);
+        bench
+    }
+    /// With a past, and not started yet.
+    pub(crate) fn of(
+        name: &str,
+        role: Role,
+        database: Database,
+        change: impl FnOnce(&mut Config, &mut Identity),
+    ) -> Self {
         let card = card(name);
-        let identity = Identity {
+        let mut identity = Identity {
             grid: "test".parse().unwrap(),
             name: card.name.clone(),
             kind: card.kind,
@@ -53,7 +64,7 @@ impl Bench {
             file_role: None,
             initialised: crate::pure::membership::Initialised::default(),
         };
-        let config = Config {
+        let mut config = Config {
             card,
             grid: identity.grid.clone(),
             role,
@@ -69,13 +80,16 @@ impl Bench {
             locator: Vec::new(),
             rules: crate::pure::lineage::rules::Rules::default(),
         };
-        let database = Database::restore(Image::default()).unwrap();
-        let mut bench = Self {
+        change(&mut config, &mut identity);
+        Self {
             registry: Registry::new(config, identity, database, Vec::new()),
             now: 0,
-        };
-        bench.event(Event::Started);
-        bench
+        }
+    }
+    /// So much time passes.
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<Effect> {
+        self.now += u64::try_from(time.as_micros()).unwrap();
+        self.event(Event::Wake)
     }
     pub(crate) fn event(&mut self, event: Event) -> Vec<Effect> {
         self.now += 1000;

@@ -8,6 +8,7 @@ mod dev;
 mod folder;
 mod grid;
 mod http;
+mod init;
 mod joining;
 mod nodes;
 mod ports;

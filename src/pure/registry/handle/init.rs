@@ -560,3 +560,7 @@ pub(super) fn relation_word(relation: Relation) -> &'static str {
         Relation::Corrupt { .. } => "corrupt",
     }
 }
+
+#[cfg(test)]
+#[path = "init_test.rs"]
+mod tests;
