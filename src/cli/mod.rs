@@ -89,3 +89,5 @@ mod canned;
 mod cli_test;
 #[cfg(test)]
 mod help_test;
+#[cfg(test)]
+mod init_test;

@@ -242,10 +242,11 @@ async fn an_empty_or_damaged_master_takes_a_replicas_database_and_leads() {
 /// About so many bytes of deployment.
 async fn fill(grid: &Grid, master: &str, applications: u32) {
     for number in 0..applications {
-        let filler = "x".repeat(400_000);
+        let filler = "x".repeat(60_000);
+        let fillers: Vec<String> = (0..7).map(|key| format!("FILLER_{key} = \"{filler}\"")).collect();
         let text = Text::new(&format!("big-{number}"))
             .idle("n1", &format!("big-{number}"))
-            .more(&format!("environment = {{ FILLER = \"{filler}\" }}\n"));
+            .more(&format!("environment = {{ {} }}\n", fillers.join(", ")));
         grid.apply(&[master], &text).await;
     }
 }
