@@ -60,8 +60,6 @@ fn is_trouble(state: &str) -> bool {
         "refusing",
         "clash",
         "stepped down",
-        "initialising",
-        "initialised",
         "initialisation failed",
         "initialisation given up",
         "initialisation waits",

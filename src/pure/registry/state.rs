@@ -116,6 +116,7 @@ impl Registry {
         }
         let me = config.card.name.clone();
         let meetings = remembered.iter().map(|known| known.seen).max().unwrap_or(0);
+        let on_disk = remembered.clone();
         let known = remembered
             .into_iter()
             .filter(|known| known.card.name != me)
@@ -128,7 +129,11 @@ impl Registry {
                 (peer.card.name.clone(), peer)
             });
         let peers = known.collect();
-        let (asks, told) = (Asks::default(), Told::default());
+        let asks = Asks::default();
+        let told = Told {
+            remembered: on_disk,
+            ..Told::default()
+        };
         Self {
             config,
             identity,

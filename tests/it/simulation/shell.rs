@@ -224,6 +224,8 @@ impl World {
                     self.arrive(arrivals);
                 }
             }
+            // How far an initialisation is.
+            Effect::Reply { last: false, .. } => {}
             Effect::Reply { to, response, .. } => self.reply(to, response, held.acknowledges)?,
             Effect::Publish(record) => {
                 self.peers[index].gossip = Some(*record);

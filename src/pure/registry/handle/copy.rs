@@ -74,6 +74,10 @@ impl Registry {
         if version.serial == 0 {
             return Err(format!("{me} holds nothing that could be taken"));
         }
+        // Two that take from each other would exchange what they hold.
+        if let Some(other) = &self.initialisation {
+            return Err(format!("{me} is being initialised itself, from {}", other.source));
+        }
         if self.copies.0.len() >= COPIES_MAX {
             return Err(format!(
                 "{me} gives {COPIES_MAX} copies already; come again in a moment"

@@ -1,5 +1,5 @@
-//! Initialisation from another registry, up to the moment that its database is here whole: who may be taken from, the copy
-//! as it comes in, and every way that ends without a change. `swap` puts it in place.
+//! Initialisation from another registry, up to the moment that its database is here whole: the copy as it comes in, and
+//! every way that ends without a change. `source` says who may be taken from, `swap` puts the copy in place.
 //!
 //! Invariants: nothing of the own database changes here; a registry that leads is never initialised; at a start the
 //! registry takes no seat before the initialisation is through or given up.
@@ -7,17 +7,17 @@
 use super::super::database::Database;
 use super::super::effect::Effect;
 use super::super::initialisation::{Copying, IncomingCopy, Initialisation, Origin, Step};
-use super::super::seat::Seat;
 use super::super::state::Registry;
 use super::pass::Asked;
+use super::source::Weighed;
 use crate::pure::base::limits::SNAPSHOT_BYTES_MAX;
 use crate::pure::base::{Moment, PeerName, Time};
 use crate::pure::lineage::compare::Relation;
-use crate::pure::membership::{Role, Standing};
+use crate::pure::membership::Role;
 use crate::pure::protocol::message::CopyPart;
 use crate::pure::protocol::report::{InitialisedReport, InitialisingReport};
 use crate::pure::protocol::request::{ErrorCode, Failure};
-use crate::pure::protocol::{Message, Response, Status};
+use crate::pure::protocol::{Message, Response};
 use std::time::Duration;
 
 /// How long the source may take to say how it stands.
@@ -33,16 +33,6 @@ const SEEK_AGAIN: Duration = Duration::from_secs(1);
 const START_WAIT: Duration = Duration::from_mins(1);
 /// The client is told of every so many percent.
 const TELL_EVERY: u64 = 2;
-
-/// What may be done with a source that told how it stands.
-enum Weighed {
-    /// Its log takes the place of ours.
-    Take(Relation),
-    /// Ours holds all of it.
-    Needless(Relation),
-    /// It will not do.
-    Refuse(Failure),
-}
 
 impl Registry {
     /// `floe registry init`.
@@ -131,58 +121,6 @@ impl Registry {
         self.initialisation.as_deref().is_some_and(held)
     }
 
-    fn may_be_initialised(&self, source: &PeerName) -> Result<(), Failure> {
-        let me = self.name();
-        let refuse = |code, message: String, hint: String| Err(Failure::new(code, message, hint));
-        if source == me {
-            let message = format!("{me} cannot be initialised from itself");
-            return refuse(ErrorCode::Invalid, message, "name another registry".to_owned());
-        }
-        if let Some(other) = &self.initialisation {
-            let message = format!("{me} is being initialised from {} already", other.source);
-            return refuse(ErrorCode::Precondition, message, "wait for its end".to_owned());
-        }
-        if matches!(self.seat, Seat::Leading(_)) {
-            let message = format!("{me} leads, and a leading master is not initialised; nothing was changed");
-            let hint = format!("promote another registry first, or restart {me} with --initdb-from-replica {source}");
-            return refuse(ErrorCode::Precondition, message, hint);
-        }
-        self.in_reach(source)
-    }
-
-    fn in_reach(&self, source: &PeerName) -> Result<(), Failure> {
-        let shown = "`floe registry list` shows all registries";
-        let recorded = self.database.deployment().registries.get(source);
-        let Some(peer) = self.peers.get(source) else {
-            let failure = match recorded {
-                Some(record) => {
-                    let message = format!("registry {source} at {} is not in reach", record.address);
-                    Failure::new(ErrorCode::Unavailable, message, format!("start {source}; {shown}"))
-                }
-                None => Failure::new(ErrorCode::NotFound, format!("there is no registry {source}"), shown),
-            };
-            return Err(failure);
-        };
-        if !peer.is_registry() {
-            let message = format!("{source} is a node: it holds no database");
-            return Err(Failure::new(ErrorCode::Invalid, message, shown));
-        }
-        if peer.linked {
-            return Ok(());
-        }
-        let why = if peer.unreachable.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", peer.unreachable)
-        };
-        let message = format!("registry {source} at {} is not in reach{why}", peer.card.address);
-        Err(Failure::new(
-            ErrorCode::Unavailable,
-            message,
-            format!("start {source}; {shown}"),
-        ))
-    }
-
     fn ask_source(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         let Some(initialisation) = &mut self.initialisation else {
             return;
@@ -210,56 +148,6 @@ impl Registry {
             Weighed::Take(_) => self.begin_copy(moment, out),
             Weighed::Needless(relation) => self.needless(relation, moment, out),
             Weighed::Refuse(failure) => self.initialisation_fails(&failure, moment, out),
-        }
-    }
-
-    /// May this source's database take the place of ours?
-    fn weigh(&self, status: &Status) -> Weighed {
-        let Some(initialisation) = &self.initialisation else {
-            return Weighed::Needless(Relation::Same);
-        };
-        let (me, source) = (self.name(), &initialisation.source);
-        let relation = self.relation(&status.summary);
-        if matches!(relation, Relation::Same | Relation::Older(_)) {
-            return Weighed::Needless(relation);
-        }
-        if let Some(doubt) = self.doubt_about(status).filter(|_| !initialisation.from_unproven) {
-            let message = format!("{source} is {doubt}: what it holds may not be what the grid goes on with");
-            let hint = format!(
-                "`floe registry compare {me} {source}` shows what each has; --from-unproven takes it all the same"
-            );
-            return Weighed::Refuse(Failure::new(ErrorCode::Precondition, message, hint));
-        }
-        // A promise never goes back, and one that was given in another grid would stop, or contest, the master of this one.
-        if relation == Relation::Foreign && self.identity.promise.number >= status.promise.number {
-            let message = format!(
-                "{me} holds another database than {source} and has promised epoch {} there, {source} obeys epoch {}: with that promise {me} would stop the master of {source}",
-                self.identity.promise.number, status.promise.number
-            );
-            let hint = format!(
-                "stop {me}, move its data folder away, and start it with --initdb-from-replica {source}: a new folder has promised nothing"
-            );
-            return Weighed::Refuse(Failure::new(ErrorCode::Precondition, message, hint));
-        }
-        Weighed::Take(relation)
-    }
-
-    /// Why what a source holds is in doubt. A quarrel with this very registry is settled by whoever initialises it.
-    fn doubt_about(&self, status: &Status) -> Option<String> {
-        let mine = self.database.lineage().0.iter().rev();
-        let last = mine
-            .into_iter()
-            .find(|reign| reign.by == *self.name())
-            .map(|reign| reign.epoch);
-        let with_me = Some(status.promise) == self.identity.drawn || Some(status.promise) == last;
-        match status.standing {
-            _ if status.unproven => Some("marked unproven".to_owned()),
-            standing @ (Standing::Refusing | Standing::Superseded | Standing::Outdated | Standing::Contested)
-                if !with_me =>
-            {
-                Some(standing.to_string())
-            }
-            _ => None,
         }
     }
 

@@ -3,10 +3,10 @@
 use super::*;
 use crate::pure::base::{DatabaseId, EpochId, RequestId, WallTime};
 use crate::pure::lineage::{Digest, Entry, Epoch, Version};
-use crate::pure::membership::{Identity, Unproven};
+use crate::pure::membership::{Identity, Standing, Unproven};
 use crate::pure::model::RegistryRecord;
 use crate::pure::model::fixture::application;
-use crate::pure::protocol::{Request, SurplusKind};
+use crate::pure::protocol::{Request, Status, SurplusKind};
 use crate::pure::registry::effect::{Image, Kept, SetAside};
 use crate::pure::registry::event::Event;
 use crate::pure::registry::fixture::{Bench, card, peer};
@@ -537,6 +537,72 @@ fn who_cannot_be_initialised_says_why_and_what_to_do() {
     let mut master = Bench::start("r1", Role::Master);
     master.link("r2");
     check(&mut master, "r2", &["r1 leads", "--initdb-from-replica r2"]);
+}
+
+#[test]
+fn two_that_take_from_each_other_do_not_exchange_what_they_hold() {
+    let common = grown(&empty(), "r1", 1, &["a"]);
+    let mine = grown(&common, "r1", 2, &["mine"]);
+    let theirs = grown(&common, "r2", 3, &["theirs"]);
+    let mut pair = Pair::new(
+        replica("r1", &mine, epoch(2, "r1")),
+        replica("r2", &theirs, epoch(3, "r2")),
+    );
+    pair.giver.event(initialise("r1", true));
+    pair.ask(initialise("r2", true));
+    assert!(
+        pair.failure().message.contains("is being initialised itself"),
+        "{:?}",
+        pair.failure()
+    );
+    assert_eq!(pair.taker.registry.database().end(), mine.end());
+}
+
+#[test]
+fn a_large_copy_comes_in_parts_and_a_lost_one_is_asked_for_again() {
+    let theirs = large();
+    let mut pair = Pair::new(
+        replica("r1", &empty(), Epoch::NONE),
+        replica("r2", &theirs, epoch(3, "r2")),
+    );
+    // The second part is lost, by being said to be of another copy: what comes behind it does not fit.
+    pair.spoil = |part| part.id += u64::from(part.offset > 0);
+    pair.ask(initialise("r2", false));
+    assert!(pair.taker.registry.initialisation.is_some());
+    // What was lost is asked for again after a second; the link heals.
+    pair.spoil = |_| {};
+    for _ in 0..3 {
+        let effects = pair.taker.wait(Duration::from_millis(1100));
+        pair.settle(effects);
+    }
+    assert!(pair.report().replaced);
+    assert_eq!(pair.taker.registry.database().end(), theirs.end());
+    let told: Vec<u64> = pair
+        .answers
+        .iter()
+        .filter_map(|answer| match answer {
+            Response::Initialising(report) if report.total > 0 => Some(report.done),
+            _ => None,
+        })
+        .collect();
+    assert!(told.len() >= 4 && told.is_sorted(), "{told:?}");
+}
+
+/// A database whose copy takes several parts.
+fn large() -> Database {
+    let mut database = grown(&empty(), "r2", 3, &[]);
+    for number in 0..40 {
+        let filler = "x".repeat(60_000);
+        let text = format!(
+            "application = \"big-{number}\"\n[[node.n1.server]]\nid = \"big-{number}\"\nrun = [\"/bin/true\"]\nenvironment = {{ A = \"{filler}\" }}\n"
+        );
+        let put = Payload::PutApplication(ApplicationPayload {
+            revision: 1,
+            descriptor: application(&text),
+        });
+        append(&mut database, &put, epoch(3, "r2"), 1000);
+    }
+    database
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod prove;
 mod refuse;
 mod settle;
 mod slices;
+mod source;
 mod survey;
 mod swap;
 mod update;

@@ -4,6 +4,7 @@ use super::super::effect::{Effect, Target};
 use super::super::seat::Seat;
 use super::super::state::Registry;
 use crate::pure::base::{Moment, Time};
+use crate::pure::lineage::compare::{Relation, compare};
 use crate::pure::membership::{Record, Remembered};
 use crate::pure::protocol::Message;
 use std::time::Duration;
@@ -114,7 +115,7 @@ impl Registry {
     }
 
     fn remember(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        let due = self.told.remember_at.is_some_and(|at| moment.now >= at);
+        let due = self.told.remember_at.is_some_and(|at| moment.now >= at) || self.somebody_was_replaced();
         if !due && self.told.remember_at.is_some() {
             return;
         }
@@ -136,6 +137,24 @@ impl Registry {
         } else if news {
             self.told.remember_at = Some(moment.now.after(REMEMBER_AFTER));
         }
+    }
+
+    /// A registry's log is another one than what is on disk of it: a candidate that starts with the old word would wait for
+    /// updates that their holder has given up.
+    fn somebody_was_replaced(&self) -> bool {
+        let before = self
+            .told
+            .remembered
+            .iter()
+            .filter_map(|known| Some((&known.card.name, known.summary.as_ref()?)));
+        let mut pairs = before.filter_map(|(name, old)| Some((old, self.peers.get(name)?.summary.as_ref()?)));
+        pairs.any(|(old, new)| {
+            old.end != new.end
+                && matches!(
+                    compare(old, &|_| None, new, self.config.rules),
+                    Relation::Diverged { .. } | Relation::Foreign | Relation::Corrupt { .. }
+                )
+        })
     }
 
     fn set_wake(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
