@@ -90,8 +90,10 @@ struct Shell {
     wake: Option<Time>,
     /// The data folder.
     folder: PathBuf,
-    /// What keeping the old database came to; the sender is lent to the thread that does it.
-    set_aside: (mpsc::Sender<Result<Kept, String>>, mpsc::Receiver<Result<Kept, String>>),
+    /// Lent to the thread that keeps the old database.
+    kept: mpsc::Sender<Result<Kept, String>>,
+    /// What it came to.
+    keeping: mpsc::Receiver<Result<Kept, String>>,
 }
 
 impl Shell {
@@ -103,6 +105,7 @@ impl Shell {
         let identity = ground.identity.clone();
         let folder = ground.folder.path().to_owned();
         let outside = Outside::open(&config, ground, metrics.clone(), first, reader).await?;
+        let (kept, keeping) = mpsc::channel(1);
         let shell = Self {
             core,
             store,
@@ -113,7 +116,8 @@ impl Shell {
             metrics,
             wake: None,
             folder,
-            set_aside: mpsc::channel(1),
+            kept,
+            keeping,
         };
         Ok(shell)
     }
@@ -130,7 +134,7 @@ impl Shell {
             let events = tokio::select! {
                 () = stop.wait() => break,
                 Some(arrival) = self.outside.arrivals.recv() => self.collect(arrival),
-                Some(outcome) = self.set_aside.1.recv() => vec![Event::SetAside(outcome)],
+                Some(outcome) = self.keeping.recv() => vec![Event::SetAside(outcome)],
                 Some(changes) = self.outside.members.recv() => vec![Event::Members(changes)],
                 _ = upkeep.tick() => { self.metrics.run_upkeep(); continue }
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
@@ -247,7 +251,7 @@ impl Shell {
 
     /// Copies the database beside the loop: a large one takes seconds, in which the registry still answers.
     fn keep(&self, wanted: SetAside) {
-        let (keeper, folder, done) = (self.store.keeper(), self.folder.clone(), self.set_aside.0.clone());
+        let (keeper, folder, done) = (self.store.keeper(), self.folder.clone(), self.kept.clone());
         tokio::task::spawn_blocking(move || {
             let kept = keeper.keep(&folder, &wanted).map_err(|error| Chain(&error).to_string());
             // The loop is gone only when the daemon ends.

@@ -111,6 +111,7 @@ fn text_of(report: &InitialisedReport) -> String {
     }
     let surplus = match report.surplus {
         0 => String::new(),
+        1 => format!("1 update, in {}", report.surplus_file),
         count => format!("{count} updates, in {}", report.surplus_file),
     };
     let kept = if report.kept_file.is_empty() {
@@ -137,7 +138,8 @@ fn text_of(report: &InitialisedReport) -> String {
         ("next", report.next.clone()),
     ];
     let lines = facts.iter().filter(|(_, fact)| !fact.is_empty());
-    lines.map(|(name, fact)| format!("{name:<13}{fact}\n")).collect()
+    let lines: Vec<String> = lines.map(|(name, fact)| format!("{name:<13}{fact}\n")).collect();
+    lines.concat()
 }
 
 fn size_of(bytes: u64) -> String {

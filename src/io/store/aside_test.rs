@@ -201,11 +201,7 @@ fn a_step_that_fails_leaves_nothing_that_looks_kept_by_half() {
         let error = kept.unwrap_err();
         assert!(error.to_string().starts_with("keep "), "{error}");
         drop(image_of(&folder));
-        assert!(
-            !names(&folder).iter().any(|name| name.ends_with(".new")),
-            "{:?}",
-            names(&folder)
-        );
+        assert!(!is_half_made(&folder), "{:?}", names(&folder));
     }
 }
 
@@ -243,4 +239,9 @@ fn a_damaged_file_is_set_aside_whole() {
         "{aside:?}"
     );
     assert_eq!(std::fs::read_to_string(aside).unwrap(), "noise");
+}
+
+fn is_half_made(folder: &Path) -> bool {
+    let half = |name: &String| Path::new(name).extension().is_some_and(|ending| ending == "new");
+    names(folder).iter().any(half)
 }

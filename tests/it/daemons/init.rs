@@ -55,7 +55,7 @@ async fn diverged() -> Grid {
     grid.stop("r3").await;
     grid.apply(&["r1"], &Text::new("surplus").idle("n1", "s2")).await;
     grid.kill("r1").await;
-    grid.edit("r2", |daemon| daemon.role = "master".to_owned());
+    grid.edit("r2", |daemon| "master".clone_into(&mut daemon.role));
     grid.start_with("r2", &["--accept-loss"]);
     grid.start("r3");
     grid.settled("r2", &["r3"], &[]).await;

@@ -86,7 +86,7 @@ impl Registry {
             out,
         );
         self.initialisation = Some(Box::new(Initialisation {
-            obstacle: format!("{source} is not in reach yet"),
+            obstacle: words_of(&not_met(&source)),
             source,
             from_unproven: wanted.from_unproven,
             origin: Origin::Start,
@@ -262,7 +262,7 @@ impl Registry {
         status.summary = database.summary();
         match self.weigh(&status) {
             Weighed::Take(relation) => {
-                self.keep_the_old(database, batch, status, relation, incoming.total, moment, out)
+                self.keep_the_old(database, batch, status, relation, incoming.total, moment, out);
             }
             Weighed::Needless(relation) => self.needless(relation, moment, out),
             Weighed::Refuse(failure) => self.initialisation_fails(&failure, moment, out),
@@ -309,12 +309,7 @@ impl Registry {
         let Some(mut initialisation) = self.initialisation.take() else {
             return;
         };
-        let hint = if failure.hint.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", failure.hint)
-        };
-        let reason = format!("{}{hint}", failure.message);
+        let reason = words_of(failure);
         match initialisation.origin.clone() {
             Origin::Command { to, .. } => {
                 let text = format!("from {}: {reason}", initialisation.source);
@@ -348,7 +343,11 @@ impl Registry {
             return self.initialisation_ends(moment, out);
         }
         let late = |since: Time, limit| moment.now.since(since) >= limit;
-        let reached = self.in_reach(&source);
+        let known = |failure: Failure| match failure.code {
+            ErrorCode::NotFound => not_met(&source),
+            _ => failure,
+        };
+        let reached = self.in_reach(&source).map_err(known);
         let Some(initialisation) = &mut self.initialisation else {
             return;
         };
@@ -428,6 +427,24 @@ impl Registry {
             });
         }
     }
+}
+
+/// What a start says of a registry that nobody has told of: it may still come.
+fn not_met(source: &PeerName) -> Failure {
+    let message = format!("registry {source} has not been met yet");
+    Failure::new(
+        ErrorCode::Unavailable,
+        message,
+        "some peer of its grid must stand in peer.locator",
+    )
+}
+
+/// A failure in one line.
+fn words_of(failure: &Failure) -> String {
+    if failure.hint.is_empty() {
+        return failure.message.clone();
+    }
+    format!("{} ({})", failure.message, failure.hint)
 }
 
 fn want(to: &PeerName, id: u64, offset: u64, again: bool) -> Effect {

@@ -123,8 +123,10 @@ struct Pair {
     answers: Vec<Response>,
     keeps: Result<Kept, String>,
     /// What happens to a part on its way.
-    spoil: fn(&mut CopyPart),
+    spoil: Spoil,
 }
+
+type Spoil = fn(&mut CopyPart);
 
 impl Pair {
     fn new(taker: Bench, giver: Bench) -> Self {
@@ -148,7 +150,7 @@ impl Pair {
         );
         let mut first = pair.taker.link(&b);
         let second = pair.giver.link(&a);
-        pair.to_taker(second, &mut first);
+        pair.reach_taker(second, &mut first);
         pair.settle(first);
         pair
     }
@@ -176,7 +178,7 @@ impl Pair {
             Effect::Send { to, message } if to == *self.giver.registry.name() => {
                 let from = self.taker.registry.name().to_string();
                 let answers = self.giver.says(&from, message);
-                self.to_taker(answers, next);
+                self.reach_taker(answers, next);
             }
             Effect::Reply { response, .. } => self.answers.push(response),
             Effect::SetAside(wanted) => {
@@ -187,7 +189,7 @@ impl Pair {
             _ => {}
         }
     }
-    fn to_taker(&mut self, effects: Vec<Effect>, next: &mut Vec<Effect>) {
+    fn reach_taker(&mut self, effects: Vec<Effect>, next: &mut Vec<Effect>) {
         let from = self.giver.registry.name().to_string();
         for effect in effects {
             let Effect::Send { to, mut message } = effect else {
@@ -333,6 +335,12 @@ fn a_diverged_database_is_kept_exported_and_replaced_and_the_promise_stays() {
         pair.unproven()
     );
     assert!(pair.taker.status().unproven);
+    let page = pair.taker.registry.view().status();
+    assert!(
+        page.warnings.iter().any(|warning| warning.contains("r1 is unproven")),
+        "{:?}",
+        page.warnings
+    );
 
     let aside = pair.aside();
     assert_eq!(aside.version, mine.end());
@@ -456,7 +464,7 @@ fn a_log_that_was_trimmed_below_the_fork_is_exported_as_a_difference_of_states()
 fn a_copy_that_came_altered_or_cut_changes_nothing() {
     let common = grown(&empty(), "r1", 1, &["a"]);
     let theirs = grown(&common, "r2", 3, &["c"]);
-    let spoils: [(&str, fn(&mut CopyPart)); 5] = [
+    let spoils: [(&str, Spoil); 5] = [
         ("a flipped bit", |part| part.bytes[20] ^= 1),
         ("cut", |part| {
             part.bytes.truncate(100);
