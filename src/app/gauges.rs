@@ -4,6 +4,7 @@ use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::Time;
 use crate::pure::locator::ResolvedKind;
 use crate::pure::membership::Standing;
+use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::request::ErrorCode;
 use crate::pure::protocol::{Message, Request, Response};
 use crate::pure::registry::{Event, ReplyTo, View};
@@ -97,6 +98,17 @@ impl Gauges {
             Message::Refusal { code, .. } => self.metrics.registry.refusals.add(&[code.as_str()], 1),
             _ => {}
         }
+    }
+
+    /// Something happened to the registry.
+    pub(super) fn happened(&self, happening: &Happening) {
+        let outcome = match happening.state.as_str() {
+            "initialised" => "done",
+            "initialisation needless" => "needless",
+            "initialisation failed" | "initialisation given up" => "failed",
+            _ => return,
+        };
+        self.metrics.registry.initialisations.add(&[outcome], 1);
     }
 
     /// A client got its answer from the loop.

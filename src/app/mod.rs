@@ -4,6 +4,7 @@ mod backend;
 pub mod failure;
 mod gauges;
 pub mod ground;
+pub mod initdb;
 pub mod node;
 mod outside;
 mod publish;

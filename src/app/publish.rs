@@ -60,6 +60,9 @@ fn is_trouble(state: &str) -> bool {
         "refusing",
         "clash",
         "stepped down",
+        "initialisation failed",
+        "initialisation given up",
+        "initialisation waits",
         "activation-timed-out",
         "backing-off",
     ];

@@ -7,27 +7,32 @@
 use super::failure::Failure;
 use super::gauges::{self, Gauges};
 use super::ground::{Ground, SharedIdentity};
+use super::initdb;
+pub use super::initdb::Wanted;
 use super::outside::{INBOX, Outside};
 use crate::io::clock;
 use crate::io::config::{self, Kind};
 use crate::io::net::{Arrival, Reader};
 use crate::io::store::Database as Store;
+use crate::io::telemetry::logging::Chain;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{PeerCard, PeerKind, Record, Role};
 use crate::pure::protocol::Request;
-use crate::pure::registry::{Batch, Config, Database, Effect, Event, Registry, View};
+use crate::pure::registry::{Batch, Config, Effect, Event, Kept, Registry, SetAside, View};
 use arc_swap::ArcSwap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Most arrivals that share one transaction.
 const BATCH: usize = 256;
 
 /// What the operator asks for at this start only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// Lead, whatever the role was before.
     pub promote: bool,
@@ -39,6 +44,8 @@ pub struct Wishes {
     pub readonly: bool,
     /// Lead although too few others are in sight.
     pub alone: bool,
+    /// Take another registry's database first.
+    pub initdb: Option<Wanted>,
 }
 
 /// Runs a registry until a signal ends it.
@@ -54,13 +61,7 @@ pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> 
         ));
     };
     let ground = Ground::take(&config).await?;
-    let path = ground.folder.database();
-    let opening = format!("open the database {}", path.display());
-    let (store, image) = Store::open(&path).map_err(|error| {
-        let code = error.exit_code();
-        Failure::new(opening.clone(), code, error)
-    })?;
-    let database = Database::restore(image).map_err(Failure::at(opening))?;
+    let (store, database, initdb) = initdb::open(&ground, wishes.initdb)?;
     let settings = Config {
         card: ground.card.clone(),
         grid: config.grid.clone(),
@@ -72,6 +73,7 @@ pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> 
         alone: wishes.alone,
         sight: section.sight,
         require_proof: section.require_proof,
+        initdb,
         min_copies: section.min_copies,
         copy_deadline: section.copy_deadline,
         discovery_window: section.discovery_window,
@@ -93,6 +95,12 @@ struct Shell {
     gauges: Gauges,
     metrics: Metrics,
     wake: Option<Time>,
+    /// The data folder.
+    folder: PathBuf,
+    /// Lent to the thread that keeps the old database.
+    kept: mpsc::Sender<Result<Kept, String>>,
+    /// What it came to.
+    keeping: mpsc::Receiver<Result<Kept, String>>,
 }
 
 impl Shell {
@@ -102,7 +110,9 @@ impl Shell {
         let reader = reader(view.clone(), metrics.clone());
         let first = first_record(&ground.card, core.promise());
         let identity = ground.identity.clone();
+        let folder = ground.folder.path().to_owned();
         let outside = Outside::open(&config, ground, metrics.clone(), first, reader).await?;
+        let (kept, keeping) = mpsc::channel(1);
         let shell = Self {
             core,
             store,
@@ -112,6 +122,9 @@ impl Shell {
             gauges: Gauges::new(metrics.clone()),
             metrics,
             wake: None,
+            folder,
+            kept,
+            keeping,
         };
         Ok(shell)
     }
@@ -128,6 +141,7 @@ impl Shell {
             let events = tokio::select! {
                 () = stop.wait() => break,
                 Some(arrival) = self.outside.arrivals.recv() => self.collect(arrival),
+                Some(outcome) = self.keeping.recv() => vec![Event::SetAside(outcome)],
                 Some(changes) = self.outside.members.recv() => vec![Event::Members(changes)],
                 _ = upkeep.tick() => { self.metrics.run_upkeep(); continue }
                 () = tokio::time::sleep(pause) => { self.wake = None; vec![Event::Wake] }
@@ -243,6 +257,16 @@ impl Shell {
         Ok(())
     }
 
+    /// Copies the database beside the loop: a large one takes seconds, in which the registry still answers.
+    fn keep(&self, wanted: SetAside) {
+        let (keeper, folder, done) = (self.store.keeper(), self.folder.clone(), self.kept.clone());
+        tokio::task::spawn_blocking(move || {
+            let kept = keeper.keep(&folder, &wanted).map_err(|error| Chain(&error).to_string());
+            // The loop is gone only when the daemon ends.
+            drop(done.blocking_send(kept));
+        });
+    }
+
     fn say(&mut self, effect: Effect) {
         match effect {
             Effect::Identity(_) | Effect::Commit(_) => {}
@@ -255,9 +279,13 @@ impl Shell {
                 self.gauges.replied(to, &response, clock::now());
                 self.outside.reply(to, response, last);
             }
+            Effect::SetAside(wanted) => self.keep(*wanted),
             Effect::Publish(record) => self.outside.publish(*record),
             Effect::Dial(targets) => self.outside.dial(targets),
-            Effect::Happened(happening) => self.outside.tell(&happening),
+            Effect::Happened(happening) => {
+                self.gauges.happened(&happening);
+                self.outside.tell(&happening);
+            }
             Effect::Wake(at) => self.wake = Some(at),
         }
     }

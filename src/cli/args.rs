@@ -4,8 +4,8 @@ use super::output::Style;
 use super::verb::{
     app_apply, app_diff, app_history, app_list, app_remove, app_rollback, app_show, app_validate, completions,
     config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_list, node_run, peer_list,
-    registry_compare, registry_demote, registry_lead, registry_list, registry_promote, registry_run, registry_show,
-    resolve, server_command, server_list, server_logs, server_show, status, watch,
+    registry_compare, registry_demote, registry_init, registry_lead, registry_list, registry_promote, registry_run,
+    registry_show, resolve, server_command, server_list, server_logs, server_show, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -127,6 +127,7 @@ pub(super) enum Server {
 pub(super) enum Registry {
     Run(registry_run::Args),
     List(registry_list::Args),
+    Init(registry_init::Args),
     Show(registry_show::Args),
     Promote(registry_promote::Args),
     Demote(registry_demote::Args),

@@ -17,6 +17,18 @@ pub trait Ask {
     /// # Errors
     /// As [`Ask::ask`].
     fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing>;
+    /// Asks the peer at this address, and hands on each answer that more follow. The timeout bounds the wait for each.
+    ///
+    /// # Errors
+    /// As [`Ask::ask`].
+    fn follow_at(
+        &mut self,
+        address: &Address,
+        request: Request,
+        _progress: &mut (dyn FnMut(Response) + Send),
+    ) -> Result<Response, Failing> {
+        self.ask_at(address, request)
+    }
     /// What a reader of the latest answer must know beside it; a word for stderr.
     fn caution(&self) -> Option<String> {
         None

@@ -239,6 +239,7 @@ pub(super) fn revision_row() -> RevisionRow {
 }
 pub(super) fn registry() -> RegistryReport {
     RegistryReport {
+        unproven: String::new(),
         name: "r1".into(),
         role: "master".into(),
         role_source: "file".into(),

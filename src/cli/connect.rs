@@ -6,6 +6,7 @@ use super::ask::Ask;
 use super::failing::Failing;
 use crate::client::{Client, Error, Options, Watch};
 use crate::pure::base::Address;
+use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Request, Response};
 use std::time::Duration;
@@ -65,6 +66,16 @@ impl Ask for Way {
     fn ask_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {
         let client = self.open(vec![address.clone()]);
         self.call(&client, request)
+    }
+    fn follow_at(
+        &mut self,
+        address: &Address,
+        request: Request,
+        progress: &mut (dyn FnMut(Response) + Send),
+    ) -> Result<Response, Failing> {
+        let client = self.open(vec![address.clone()]);
+        let followed = client.follow(address, request, REQUEST_DEADLINE_MAX, progress);
+        self.runtime.block_on(followed).map_err(|error| failing(&error))
     }
     fn caution(&self) -> Option<String> {
         let client = self.client.as_ref()?;

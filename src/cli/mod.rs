@@ -17,6 +17,7 @@ mod offline;
 mod output;
 mod plan;
 mod rows;
+mod surplus_file;
 mod verb;
 
 pub use ask::Ask;
@@ -92,3 +93,5 @@ mod cli_test;
 mod compare_test;
 #[cfg(test)]
 mod help_test;
+#[cfg(test)]
+mod init_test;

@@ -215,7 +215,11 @@ impl<'a> Call<'a> {
     }
     fn is_read(&self) -> bool {
         // An order to a registry is safe to send twice: what is done already is done.
-        !self.request.is_update() && !matches!(self.request, Request::Command { .. } | Request::Activate { .. })
+        let once = matches!(
+            self.request,
+            Request::Command { .. } | Request::Activate { .. } | Request::Initialise { .. }
+        );
+        !self.request.is_update() && !once
     }
 }
 

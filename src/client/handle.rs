@@ -5,6 +5,7 @@ use super::{Connection, Error, Options, Repeated, Watch};
 use crate::pure::base::{Address, PeerName};
 use crate::pure::protocol::{Request, Response};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Most addresses that are learned from peers, beyond the locator list. The oldest go first.
 const LEARNED_MAX: usize = 32;
@@ -52,6 +53,40 @@ impl Client {
     /// [`Error`]; only `InDoubt` leaves open whether something was changed.
     pub async fn call(&self, request: Request) -> Result<Response, Error> {
         Call::new(self, request).run().await
+    }
+
+    /// Asks the peer at this address and no other, and hands on each answer that more follow, until the last one comes.
+    /// `Options::timeout` bounds the wait for each answer; `limit` is what the peer is told.
+    ///
+    /// # Errors
+    /// [`Error`]; after `TimedOut` and a lost connection the peer may still carry it out.
+    pub async fn follow(
+        &self,
+        address: &Address,
+        request: Request,
+        limit: Duration,
+        progress: &mut (dyn FnMut(Response) + Send),
+    ) -> Result<Response, Error> {
+        let after = self.options().timeout;
+        let nobody = |reason: String| Error::NobodyReachable {
+            tried: vec![(address.clone(), reason)],
+        };
+        let connection = Connection::open(address, self.options()).await.map_err(nobody)?;
+        let mut answers = connection
+            .ask(request, limit)
+            .await
+            .map_err(|error| nobody(error.to_string()))?;
+        loop {
+            let Ok(answer) = tokio::time::timeout(after, answers.next()).await else {
+                return Err(Error::TimedOut { after });
+            };
+            match answer {
+                Some(Response::Failed(failure)) => return Err(failure.into()),
+                Some(response) if answers.is_over() => return Ok(response),
+                Some(response) => progress(response),
+                None => return Err(nobody(answers.reason())),
+            }
+        }
     }
 
     /// Changes as they happen, from any registry.

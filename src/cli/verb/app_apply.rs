@@ -1,7 +1,9 @@
 //! `floe app apply FILE`: deploys an application.
 
+use super::app_apply_surplus;
 use crate::cli::application_file;
 use crate::cli::plan;
+use crate::cli::surplus_file;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::io::clock;
 use crate::pure::base::RequestId;
@@ -14,7 +16,8 @@ const EXAMPLES: &str = "\
 Examples:
   floe app apply shop.toml
   floe app apply shop.toml --if-revision 3
-  floe app apply - --format json";
+  floe app apply - --format json
+  floe app apply surplus-4.93-20261123T043626Z.json";
 
 /// Deploy an application, new or changed
 ///
@@ -22,10 +25,13 @@ Examples:
 /// because copies are missing or the master is gone, it asks again, until --timeout and wherever the master is by then:
 /// the same request is applied once. Exits with 5 when the application is not at the revision named, with 8 when the
 /// outcome is still in doubt: then run it again with the --request that the message names.
+///
+/// The file may be the surplus that a registry's initialisation left: its updates are applied again in order, each once
+/// however often this is run. Exits with 8 when some of them conflict with what was done meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
-    /// The application, TOML or JSON; - for standard input
+    /// The application, TOML or JSON, or a surplus; - for standard input
     file: PathBuf,
     /// Only if the application is at this revision now; 0: only if it does not exist
     #[arg(long, value_name = "NUMBER")]
@@ -40,6 +46,13 @@ pub(super) fn run(
     open: &mut dyn FnMut() -> Result<Box<dyn Ask>, Failing>,
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
+    if let Some(surplus) = surplus_file::read(&args.file)? {
+        if args.if_revision.is_some() || args.request.is_some() {
+            let message = "a surplus brings its own revisions and request ids: leave --if-revision and --request out";
+            return Err(Failing::usage(message));
+        }
+        return app_apply_surplus::run(surplus, &args.file, &mut *open()?, output);
+    }
     let application = application_file::read(&args.file)?;
     let id = args.request.unwrap_or_else(new_request);
     let request = Request::Apply {
@@ -73,7 +86,7 @@ pub(super) fn new_request() -> RequestId {
 }
 
 /// An update without an answer may have been stored: only the same id makes a second try safe.
-fn retry_hint(mut failing: Failing, id: RequestId) -> Failing {
+pub(super) fn retry_hint(mut failing: Failing, id: RequestId) -> Failing {
     if matches!(failing.exit, Exit::InPart | Exit::TimedOut) {
         let before = if failing.hint.is_empty() { "" } else { "; " };
         failing.hint = format!(

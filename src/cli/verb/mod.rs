@@ -1,6 +1,7 @@
 //! One verb a file: its flags, the request that it makes, and what it prints of the answer.
 
 pub(super) mod app_apply;
+mod app_apply_surplus;
 pub(super) mod app_diff;
 pub(super) mod app_history;
 pub(super) mod app_list;
@@ -22,6 +23,7 @@ pub(super) mod node_run;
 pub(super) mod peer_list;
 pub(super) mod registry_compare;
 pub(super) mod registry_demote;
+pub(super) mod registry_init;
 pub(super) mod registry_lead;
 pub(super) mod registry_list;
 pub(super) mod registry_promote;
@@ -62,6 +64,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Server(Server::Disable(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
         Noun::Server(Server::Logs(args)) => server_logs::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Run(args)) => registry_run::run(args),
+        Noun::Registry(Registry::Init(args)) => registry_init::run(args, &mut *open()?, output),
         Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Show(args)) => registry_show::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Promote(args)) => registry_promote::run(args, &mut *open()?, output),

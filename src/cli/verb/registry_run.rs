@@ -1,9 +1,10 @@
 //! `floe registry run`: the registry daemon.
 
-use crate::app::registry::{self, Wishes};
+use crate::app::registry::{self, Wanted, Wishes};
 use crate::cli::{Exit, Failing, daemon};
 use crate::io::config::{self, Config, Flag, Overrides};
 use crate::io::telemetry::logging;
+use crate::pure::base::PeerName;
 use crate::pure::membership::{PeerKind, Role};
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   floe registry run --config /etc/floe/registry.toml
   floe registry run --config r2.toml --role replica
+  floe registry run --config r1.toml --initdb-from-replica r2
 
 A configuration that is not good ends it with 78 before any port opens; floe config check tells the same.";
 
@@ -35,11 +37,18 @@ pub(in crate::cli) struct Args {
     force: bool,
     /// Look first: take no updates, lead and follow nobody, change nothing here or elsewhere; `floe registry show` tells how
     /// the other registries stand to this one
-    #[arg(long, conflicts_with_all = ["promote", "accept_loss", "force"])]
+    #[arg(long, conflicts_with_all = ["promote", "accept_loss", "force", "initdb_from_replica"])]
     readonly: bool,
     /// Lead although too few of the other registries are in sight, until it stops
     #[arg(long, conflicts_with = "readonly")]
     alone: bool,
+    /// Before anything else, replace the database by that of registry NAME; nothing happens where the own one holds all of
+    /// it, or where an earlier start has done it
+    #[arg(long, value_name = "NAME")]
+    initdb_from_replica: Option<PeerName>,
+    /// With --initdb-from-replica: also if what NAME holds is itself in doubt
+    #[arg(long, requires = "initdb_from_replica")]
+    from_unproven: bool,
     /// End when the process that started this one ends
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -56,6 +65,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
         kind: Some(PeerKind::Registry),
     };
     let config = config::load(&args.config, &overrides)?;
+    if args.initdb_from_replica.as_ref() == Some(&config.peer.name) {
+        return Err(Failing::usage(format!(
+            "--initdb-from-replica {0}: {0} cannot be initialised from itself",
+            config.peer.name
+        )));
+    }
     begin_log(&config)?;
     if args.with_parent {
         daemon::end_with_parent()?;
@@ -66,6 +81,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
         force: args.force,
         readonly: args.readonly,
         alone: args.alone,
+        initdb: args.initdb_from_replica.clone().map(|from| Wanted {
+            from,
+            from_unproven: args.from_unproven,
+        }),
     };
     daemon::run(registry::run(config, wishes))
 }

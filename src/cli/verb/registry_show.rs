@@ -60,6 +60,7 @@ fn text_of(report: &RegistryReport, [followers, others]: &[String; 2]) -> String
         ("role", format!("{} ({})", report.role, report.role_source)),
         ("standing", report.standing.clone()),
         ("reason", report.reason.clone()),
+        ("unproven", report.unproven.clone()),
         ("epoch", report.epoch.to_string()),
         ("version", or_dash(&report.version)),
         ("digest", report.digest.clone()),

@@ -25,6 +25,8 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Happened(happening) => whole(&happening),
         Answer::Plan(plan) => whole(&plan),
         Answer::Applied(report) => whole(&report),
+        Answer::Initialising(report) => whole(&report),
+        Answer::Initialised(report) => whole(&report),
         Answer::Commanded(report) => whole(&report),
         Answer::Logs(report) => whole(&report),
         Answer::Promotion(report) => whole(&report),

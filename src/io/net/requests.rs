@@ -289,6 +289,8 @@ fn kind(request: &Request) -> &'static str {
         Request::PlanRollback { .. } => "plan-rollback",
         Request::Rollback { .. } => "rollback",
         Request::Remove { .. } => "remove",
+        Request::RemoveAt { .. } => "remove-at",
+        Request::Initialise { .. } => "initialise",
         Request::Command { .. } => "command",
         Request::Activate { .. } => "activate",
         Request::Logs { .. } => "logs",

@@ -3,6 +3,7 @@
 //! Knows nothing of what the entries and values mean. Invariants: what `commit` acknowledged survives a power cut; a
 //! batch is there as a whole or not at all; the log has no gaps; an existing file is never made anew, whatever is in it.
 
+use super::aside::Keeper;
 use super::file::{FileError, beside, sync_folder};
 use super::header::doubt_older_slot;
 use super::tables::{self, FORMAT, Found};
@@ -13,6 +14,7 @@ use redb::{Durability, ReadableDatabase, StorageBackend};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What redb may keep of the file in memory, in bytes. The core holds everything itself, so little is ever read twice.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
@@ -46,7 +48,9 @@ pub enum DatabaseError {
         found: u64,
     },
     /// The content contradicts its checksums or itself.
-    #[error("{place} is damaged: {reason}; restore it from a backup, or move it away and copy another registry's data")]
+    #[error(
+        "{place} is damaged: {reason}; restore it from a backup, or start the registry with --initdb-from-replica NAME, which sets the file aside and takes the database of registry NAME"
+    )]
     Damaged {
         /// The file.
         place: String,
@@ -94,6 +98,26 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// True when what is on disk is no sound database, whatever its history: the disk can be read, its content cannot.
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind;
+        match self {
+            Self::Empty { .. } | Self::Foreign { .. } | Self::Damaged { .. } => true,
+            Self::Open { source, .. } => match source.as_ref() {
+                redb::Error::Io(error) => matches!(
+                    error.kind(),
+                    ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
+                ),
+                _ => true,
+            },
+            Self::File(_)
+            | Self::Format { .. }
+            | Self::InUse { .. }
+            | Self::Gap { .. }
+            | Self::Commit { .. }
+            | Self::Failed { .. } => false,
+        }
+    }
     /// The daemon's exit code: 75 in use, 77 no permission, 1 anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -107,7 +131,7 @@ impl DatabaseError {
 /// An open database. Dropping it closes the file; a process that ends without that is no harm.
 #[derive(Debug)]
 pub struct Database {
-    inner: redb::Database,
+    inner: Arc<redb::Database>,
     /// The file, for messages.
     place: String,
     path: Option<PathBuf>,
@@ -158,7 +182,7 @@ impl Database {
             Found::Damaged(reason) => return Err(DatabaseError::Damaged { place, reason }),
         };
         let database = Self {
-            inner,
+            inner: Arc::new(inner),
             place,
             path: None,
             end: image.log.last().map(|entry| entry.serial),
@@ -201,6 +225,12 @@ impl Database {
         self.failed = false;
         self.end = end;
         Ok(())
+    }
+    /// Reads what is on disk beside the writer, for a copy of it.
+    pub fn keeper(&self) -> Keeper {
+        Keeper {
+            inner: self.inner.clone(),
+        }
     }
     /// How many bytes the file takes on disk; `None` when that cannot be told.
     pub fn size_bytes(&self) -> Option<u64> {

@@ -3,6 +3,7 @@
 //! Decides nothing: the core says what is to be written and in which order; here it becomes durable or an error. Every
 //! function blocks; the app calls them on a thread of its own.
 
+pub mod aside;
 pub mod database;
 pub mod file;
 pub mod folder;
@@ -14,6 +15,7 @@ pub mod remembered;
 mod slot;
 mod tables;
 
+pub use aside::{AsideError, Keeper};
 pub use database::{Database, DatabaseError};
 pub use file::FileError;
 pub use folder::{Folder, FolderError};

@@ -78,6 +78,24 @@ pub(super) fn load(transaction: &ReadTransaction) -> Result<Found, redb::Error> 
     Ok(Found::Image(image))
 }
 
+/// Everything from one database into another, which has none of the tables yet.
+pub(super) fn copy(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), redb::Error> {
+    let (mut meta, mut values, mut log) = (to.open_table(META)?, to.open_table(VALUES)?, to.open_table(LOG)?);
+    for row in from.open_table(META)?.iter()? {
+        let (name, number) = row?;
+        meta.insert(name.value(), number.value())?;
+    }
+    for row in from.open_table(VALUES)?.iter()? {
+        let (name, bytes) = row?;
+        values.insert(name.value(), bytes.value())?;
+    }
+    for row in from.open_table(LOG)?.iter()? {
+        let (serial, bytes) = row?;
+        log.insert(serial.value(), bytes.value())?;
+    }
+    Ok(())
+}
+
 /// Carries out a batch, in the order that [`Batch`] gives.
 pub(super) fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<(), redb::Error> {
     if batch.wipe {

@@ -40,6 +40,10 @@ pub struct Own<'a> {
     pub handed: Option<Epoch>,
     /// The epoch that it drew on an operator's order which a crash interrupted: only who reigns above it comes first.
     pub ordered: Option<Epoch>,
+    /// The operator chose what it holds, by an initialisation: that its log does not name it tells nothing then.
+    pub initialised: bool,
+    /// It may have lost copies that it acknowledged: it does not count in its own proof.
+    pub unproven: bool,
 }
 
 /// A peer that answered.
@@ -197,7 +201,7 @@ pub fn decide(
     {
         return decision;
     }
-    if own.unrecorded && !terms.accept_loss && !terms.force {
+    if own.unrecorded && !own.initialised && !terms.accept_loss && !terms.force {
         return Decision::Wait {
             reason: "this registry holds a beginning of a database that does not name it: it never caught up with a master. Start it with role = \"replica\"; --accept-loss overrides".to_owned(),
         };
@@ -273,7 +277,9 @@ fn is_not_the_first(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<De
     if let Some((holder, end)) = answers.iter().find_map(|answer| Some((&answer.name, held(answer)?))) {
         return Some(Decision::Outdated {
             code: OutdatedCode::EmptyMaster,
-            reason: format!("this registry's database is empty, but {holder} holds {end}"),
+            reason: format!(
+                "this registry's database is empty, but {holder} holds {end}, which --initdb-from-replica {holder} takes"
+            ),
         });
     }
     let promised = answers
@@ -467,7 +473,7 @@ fn database(summary: &Summary) -> String {
 fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Proof {
     let registries = answers.iter().filter(|answer| answer.summary.is_some());
     let counts = |answer: &&Answer| answer.member && !answer.unproven;
-    let counted = registries.clone().filter(counts).count() + usize::from(!own.unrecorded);
+    let counted = registries.clone().filter(counts).count() + usize::from(!own.unrecorded && !own.unproven);
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
     let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies).max(1);
     if !rules.hold(Rule::Coverage) {

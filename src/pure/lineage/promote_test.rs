@@ -72,6 +72,8 @@ struct Case {
     unrecorded: bool,
     handed: Option<u64>,
     ordered: Option<u64>,
+    initialised: bool,
+    unproven: bool,
     log: Summary,
     intent: Intent,
     answers: Vec<Answer>,
@@ -93,6 +95,8 @@ impl Case {
             unrecorded: false,
             handed: None,
             ordered: None,
+            initialised: false,
+            unproven: false,
             log,
             intent,
             answers: Vec::new(),
@@ -131,6 +135,8 @@ impl Case {
             unrecorded: self.unrecorded,
             handed: self.handed.map(epoch),
             ordered: self.ordered.map(epoch),
+            initialised: self.initialised,
+            unproven: self.unproven,
         };
         decide(
             own,

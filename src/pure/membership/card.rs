@@ -1,5 +1,6 @@
 //! Who a peer is, and what its data folder remembers of that.
 
+use super::initialised::Initialised;
 use super::record::{Role, RoleSource};
 use crate::pure::base::{Address, GridName, InstanceId, PeerName};
 use crate::pure::lineage::{Epoch, Summary, Version};
@@ -78,6 +79,9 @@ pub struct Identity {
     /// The epoch that a registry drew on an operator's order to promote it, until it reigns or gives up: a restart goes on.
     #[serde(default)]
     pub ordered: Option<Epoch>,
+    /// How a registry came to the database that it has, where it was taken from another.
+    #[serde(default)]
+    pub initialised: Initialised,
 }
 
 impl Identity {
@@ -95,6 +99,7 @@ impl Identity {
             file_role: None,
             role_source: RoleSource::File,
             ordered: None,
+            initialised: Initialised::default(),
         }
     }
 }

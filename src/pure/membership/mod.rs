@@ -3,10 +3,12 @@
 
 pub mod card;
 pub mod diff;
+pub mod initialised;
 pub mod record;
 pub mod view;
 
 pub use card::{Identity, PeerCard, PeerKind, Remembered, Target};
 pub use diff::{Change, changes};
+pub use initialised::{Initialised, Taken, Unproven};
 pub use record::{Member, Record, Role, RoleSource, Standing};
 pub use view::{Sighting, View};

@@ -122,6 +122,25 @@ pub enum Message {
         /// Bytes that it has.
         offset: u64,
     },
+    /// A registry that is to be initialised wants a consistent copy of the receiver's database, whatever the receiver's
+    /// standing. It has the parts before `offset`; at 0 the copy is made. It promises and claims nothing by that.
+    CopyWanted {
+        /// Chosen by the sender; tells one copy from the next.
+        id: u64,
+        /// Bytes that it has.
+        offset: u64,
+        /// Nothing came for a while: go on from `offset`, whatever was sent.
+        again: bool,
+    },
+    /// One part of a copy, in order.
+    Copy(Box<CopyPart>),
+    /// There is no copy to be had, or not any more.
+    CopyDenied {
+        /// The `CopyWanted`'s.
+        id: u64,
+        /// Why, for people.
+        reason: String,
+    },
     /// A node tells what it is and obeys.
     NodeStatus(Box<NodeReport>),
     /// A node's servers: all of them in parts (first, ..., last), or the changed ones.
@@ -180,6 +199,26 @@ pub enum Message {
         /// The answer.
         response: Box<Response>,
     },
+}
+
+/// One part of a copy of a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyPart {
+    /// The `CopyWanted`'s.
+    pub id: u64,
+    /// How the giver stood when the copy was made; in the first part only.
+    pub status: Option<Box<Status>>,
+    /// The end of the log that was copied.
+    pub version: Version,
+    /// Bytes before this part.
+    pub offset: u64,
+    /// Bytes in all.
+    pub total: u64,
+    /// The digest of all bytes.
+    pub digest: Digest,
+    /// This part.
+    #[serde(with = "bytes")]
+    pub bytes: Vec<u8>,
 }
 
 /// A part of a node's slice.

@@ -9,8 +9,10 @@ pub mod promotion;
 pub mod report;
 pub mod request;
 pub mod shell;
+pub mod surplus;
 
 pub use hello::{Envelope, Hello, Who};
 pub use message::{Message, Status};
 pub use request::{ErrorCode, Failure, Request, Response};
 pub use shell::{ReplyTo, Target};
+pub use surplus::{SurplusFile, SurplusKind, SurplusUpdate};

@@ -128,6 +128,9 @@ pub struct RegistryReport {
     /// The other registries and how their logs stand to this one's.
     #[serde(default)]
     pub others: Vec<StandingRow>,
+    /// Why it does not count as a proof that nothing is missing; empty when it does.
+    #[serde(default)]
+    pub unproven: String,
 }
 
 /// One follower of the leading master.
@@ -195,6 +198,48 @@ pub struct AppliedReport {
     /// The revision whose content it repeats, when it was a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
+}
+
+/// How far an initialisation is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitialisingReport {
+    /// `asking`, `copying`, `keeping` or `replacing`.
+    pub step: String,
+    /// Bytes that have come.
+    pub done: u64,
+    /// Bytes in all; 0 while that is not known.
+    pub total: u64,
+}
+
+/// A registry that was initialised from another, or need not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitialisedReport {
+    /// The registry.
+    pub registry: String,
+    /// From whom.
+    pub source: String,
+    /// How the source's log stood to the own one: `same`, `older`, `newer`, `diverged`, `foreign`, `corrupt`.
+    pub relation: String,
+    /// False: the own log holds everything that the source's does, so nothing was changed.
+    pub replaced: bool,
+    /// The end of the own log before.
+    pub before: String,
+    /// The end of the own log now.
+    pub version: String,
+    /// How many updates only the own log had.
+    pub surplus: u64,
+    /// Where they were written to; empty when there were none.
+    pub surplus_file: String,
+    /// Where the old database is kept; empty when there was none.
+    pub kept_file: String,
+    /// Its size, in bytes.
+    pub kept_bytes: u64,
+    /// Bytes of all kept databases of this registry: they are never deleted by floe.
+    pub kept_bytes_total: u64,
+    /// Why the registry does not count as a proof now; empty when it does.
+    pub unproven: String,
+    /// The next step, for people.
+    pub next: String,
 }
 
 /// Where something is.

@@ -3,8 +3,8 @@
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
 use super::report::{
-    ApplicationReport, AppliedReport, Happening, LogReport, NodeRow, PeerRow, PromotionReport, RegistryReport,
-    Resolved, ServerReport, StatusReport,
+    ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
+    PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport,
 };
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
 use crate::pure::lineage::{Serial, Version};
@@ -116,6 +116,23 @@ pub enum Request {
     },
     /// Let the answering registry lead although too few others are in sight, until it stops.
     LeadAlone,
+    /// Remove an application and its servers if it is at this revision now.
+    RemoveAt {
+        /// Its name.
+        name: ApplicationName,
+        /// Its revision.
+        revision: u64,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// Replace the answering registry's database by a copy of another's. Answered by `Initialising` as it goes on, then by
+    /// `Initialised`.
+    Initialise {
+        /// The other registry.
+        from: PeerName,
+        /// Also if what the other holds is itself in doubt.
+        from_unproven: bool,
+    },
     /// Do something to a server; passed on to its node.
     Command {
         /// Which.
@@ -154,7 +171,10 @@ pub enum Request {
 impl Request {
     /// Does it change the database? Then it carries a request id, and sent twice it is applied once.
     pub fn is_update(&self) -> bool {
-        matches!(self, Self::Apply { .. } | Self::Rollback { .. } | Self::Remove { .. })
+        matches!(
+            self,
+            Self::Apply { .. } | Self::Rollback { .. } | Self::Remove { .. } | Self::RemoveAt { .. }
+        )
     }
 }
 
@@ -202,6 +222,9 @@ pub enum Response {
     Happened(Box<Happening>),
     Plan(Box<Plan>),
     Applied(Box<AppliedReport>),
+    /// How far an initialisation is; more follow.
+    Initialising(InitialisingReport),
+    Initialised(Box<InitialisedReport>),
     /// The command was carried out; how the server stands now.
     Commanded(Box<ServerReport>),
     Logs(LogReport),

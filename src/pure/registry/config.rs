@@ -1,5 +1,6 @@
 //! How a registry was started.
 
+use super::initialisation::Initdb;
 use crate::pure::base::{Address, GridName};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::sight::Sight;
@@ -29,6 +30,8 @@ pub struct Config {
     pub sight: Sight,
     /// Lead only when completeness is proven.
     pub require_proof: bool,
+    /// `--initdb-from-replica`: before anything else, take the database of another registry.
+    pub initdb: Option<Initdb>,
     /// Registries that must have an update on disk before it is acknowledged, this one included. At least 1.
     pub min_copies: u64,
     /// How long an update waits for attached replicas.
@@ -57,6 +60,7 @@ impl Config {
             alone: false,
             sight: Sight::default(),
             require_proof: false,
+            initdb: None,
             min_copies: 1,
             copy_deadline: Duration::from_secs(2),
             discovery_window: Duration::from_secs(3),

@@ -191,6 +191,11 @@ impl Database {
         self.entry(serial)
             .map_or_else(|| self.requests.trimmed(serial).cloned(), |entry| Done::of(entry))
     }
+    /// The request that the entry of this serial carried out, if that is still known.
+    pub fn request_at(&self, serial: Serial) -> Option<RequestId> {
+        let kept = self.entry(serial).map(|entry| entry.request);
+        kept.or_else(|| self.requests.trimmed(serial).map(|done| done.request))
+    }
     /// The entry of this serial, if it is still kept.
     pub fn entry(&self, serial: Serial) -> Option<&Arc<Entry>> {
         let index = serial.checked_sub(self.log_first())?;

@@ -133,5 +133,5 @@ fn a_dump_is_readable_and_says_what_it_is() {
         (&5.into(), Some(2))
     );
     let other: Vec<&String> = json["other"].as_object().unwrap().keys().collect();
-    assert_eq!(other, ["base", "seal"]);
+    assert_eq!(other, ["base", "revision/app-0/00000000000000000001", "seal"]);
 }

@@ -3,11 +3,11 @@
 //! The shell carries out what one batch of events asked for in two steps: first everything durable (`Identity`,
 //! `Commit`), synced; then the rest, in order. So nothing is said that is not on disk.
 
-use crate::pure::base::{PeerName, Time};
-use crate::pure::lineage::{Entry, Serial};
+use crate::pure::base::{PeerName, Time, WallTime};
+use crate::pure::lineage::{Entry, Serial, Version};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::protocol::report::Happening;
-use crate::pure::protocol::{Message, Response};
+use crate::pure::protocol::{Message, Response, SurplusFile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,6 +38,9 @@ pub enum Effect {
         /// False while more follow.
         last: bool,
     },
+    /// Keep a copy of the database as it is on disk, and what only it holds, in files of their own; then hand in
+    /// `Event::SetAside`. Carried out beside the loop: until then the core asks for no `Commit`.
+    SetAside(Box<SetAside>),
     /// Publish in gossip.
     Publish(Box<Record>),
     /// Keep a link to each of these, dialling for ever.
@@ -46,6 +49,32 @@ pub enum Effect {
     Happened(Box<Happening>),
     /// Hand in `Event::Wake` at this time. Only the latest one counts.
     Wake(Time),
+}
+
+/// What is kept of a database that is to be replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetAside {
+    /// Its end, for the file's name.
+    pub version: Version,
+    /// Now, for the file's name.
+    pub time: WallTime,
+    /// What only it holds; `None` when that is nothing.
+    pub surplus: Option<Box<SurplusFile>>,
+    /// Bytes that must be free on the disk afterwards for what takes its place.
+    pub room: u64,
+}
+
+/// What was kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The file of the database.
+    pub database: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// The size of all that were ever kept in the data folder, in bytes.
+    pub bytes_total: u64,
+    /// The file of the surplus; empty when there was none.
+    pub surplus: String,
 }
 
 /// One transaction on the database: a log of entries and a map of named values, changed together.

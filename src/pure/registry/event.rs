@@ -1,6 +1,6 @@
 //! Everything that can happen to a registry.
 
-use super::effect::ReplyTo;
+use super::effect::{Kept, ReplyTo};
 use crate::pure::base::{Address, PeerName};
 use crate::pure::membership::{Change, PeerCard};
 use crate::pure::protocol::{Message, Request};
@@ -57,6 +57,8 @@ pub enum Event {
         /// Which request.
         to: ReplyTo,
     },
+    /// What `Effect::SetAside` came to: the files, or why there are none.
+    SetAside(Result<Kept, String>),
     /// The time asked for has come.
     Wake,
 }

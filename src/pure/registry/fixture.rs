@@ -43,18 +43,33 @@ impl Bench {
     }
     /// The same, started as `change` says.
     pub(crate) fn start_with(name: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let card = card(name);
-        let grid: GridName = "test".parse().unwrap();
-        let identity = Identity::new(grid.clone(), card.name.clone(), card.kind, card.instance);
-        let mut config = Config::new(card, grid);
-        change(&mut config);
         let database = Database::restore(Image::default()).unwrap();
-        let mut bench = Self {
-            registry: Registry::new(config, identity, database, Vec::new()),
-            now: 0,
-        };
+        let mut bench = Self::of(name, Role::Replica, database, |config, _| change(config));
         bench.event(Event::Started);
         bench
+    }
+    /// With a past, and not started yet.
+    pub(crate) fn of(
+        name: &str,
+        role: Role,
+        database: Database,
+        change: impl FnOnce(&mut Config, &mut Identity),
+    ) -> Self {
+        let card = card(name);
+        let grid: GridName = "test".parse().unwrap();
+        let mut identity = Identity::new(grid.clone(), card.name.clone(), card.kind, card.instance);
+        let mut config = Config::new(card, grid);
+        config.role = role;
+        change(&mut config, &mut identity);
+        Self {
+            registry: Registry::new(config, identity, database, Vec::new()),
+            now: 0,
+        }
+    }
+    /// So much time passes.
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<Effect> {
+        self.now += u64::try_from(time.as_micros()).unwrap();
+        self.event(Event::Wake)
     }
     pub(crate) fn event(&mut self, event: Event) -> Vec<Effect> {
         self.now += 1000;

@@ -17,6 +17,7 @@ mod fixture;
 pub(crate) mod fixture_log;
 mod handle;
 pub mod history;
+mod initialisation;
 #[cfg(test)]
 mod lies_test;
 mod order;
@@ -27,11 +28,13 @@ pub mod requests;
 mod seal;
 mod seat;
 pub mod state;
+mod surplus;
 pub mod view;
 
 pub use config::Config;
 pub use database::Database;
-pub use effect::{Batch, Effect, Image, ReplyTo};
+pub use effect::{Batch, Effect, Image, Kept, ReplyTo, SetAside};
 pub use event::Event;
+pub use initialisation::Initdb;
 pub use state::Registry;
 pub use view::View;

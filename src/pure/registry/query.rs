@@ -44,6 +44,8 @@ impl View {
             | Request::PlanRollback { .. }
             | Request::Rollback { .. }
             | Request::Remove { .. }
+            | Request::RemoveAt { .. }
+            | Request::Initialise { .. }
             | Request::Command { .. }
             | Request::Activate { .. }
             | Request::Logs { .. }
@@ -177,6 +179,15 @@ impl View {
         if !self.reason.is_empty() && self.standing != Standing::Detached {
             warnings.push(format!("registry {}: {}", self.card.name, self.reason));
         }
+        if !self.unproven.is_empty() {
+            warnings.push(format!("registry {} is unproven: {}", self.card.name, self.unproven));
+        }
+        for peer in self.peers.values().filter(|peer| peer.unproven) {
+            warnings.push(format!(
+                "registry {0} is unproven, and does not count as a proof; `floe registry show {0}` tells why",
+                peer.card.name
+            ));
+        }
         let claims = self.claims();
         if claims.len() > 1 {
             let names: Vec<String> = claims
@@ -286,6 +297,7 @@ impl View {
             database: self.database.clone(),
             followers: followers.collect(),
             others: Vec::new(),
+            unproven: self.unproven.clone(),
         }
     }
 

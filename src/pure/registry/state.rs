@@ -17,6 +17,8 @@ use super::asks::Asks;
 use super::config::Config;
 use super::database::Database;
 use super::effect::{Effect, Target};
+use super::handle::Proving;
+use super::initialisation::{Copies, Initialisation};
 use super::order::{HandedOver, Order};
 use super::peer::Peer;
 use super::seat::{Following, Reigning, Seat, Trouble};
@@ -47,6 +49,12 @@ pub struct Registry {
     pub(super) handed: Option<HandedOver>,
     /// Sight is not asked for, until the next start.
     pub(super) alone: bool,
+    /// An initialisation from another registry that is under way.
+    pub(super) initialisation: Option<Box<Initialisation>>,
+    /// How far an unproven follower is.
+    pub(super) proving: Option<Proving>,
+    /// Copies of the database that other registries are taking.
+    pub(super) copies: Copies,
     /// What was last told to peers, gossip and people: a difference makes news.
     pub(super) told: Told,
     pub(super) wake: Option<Time>,
@@ -57,7 +65,7 @@ pub struct Registry {
 pub(super) struct Told {
     pub(super) record: Option<Record>,
     pub(super) standing: Option<(Standing, String)>,
-    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, bool)>,
+    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, [bool; 2])>,
     pub(super) remembered: Vec<Remembered>,
     pub(super) remember_at: Option<Time>,
     pub(super) dialled: Vec<Target>,
@@ -81,6 +89,7 @@ impl Registry {
         }
         let me = config.card.name.clone();
         let meetings = remembered.iter().map(|known| known.seen).max().unwrap_or(0);
+        let on_disk = remembered.clone();
         let known = remembered
             .into_iter()
             .filter(|known| known.card.name != me)
@@ -93,8 +102,12 @@ impl Registry {
                 (peer.card.name.clone(), peer)
             });
         let peers = known.collect();
-        let (asks, told) = (Asks::default(), Told::default());
+        let asks = Asks::default();
         let alone = config.alone;
+        let told = Told {
+            remembered: on_disk,
+            ..Told::default()
+        };
         Self {
             config,
             identity,
@@ -108,6 +121,9 @@ impl Registry {
             order: None,
             handed: None,
             alone,
+            initialisation: None,
+            proving: None,
+            copies: Copies::default(),
             told,
             wake: None,
         }
@@ -134,6 +150,9 @@ impl Registry {
     }
     /// What it may do now, and why.
     pub fn standing(&self) -> (Standing, String) {
+        if let Some(reason) = self.waits_to_be_initialised() {
+            return (Standing::Waiting, reason);
+        }
         match &self.seat {
             Seat::Leading(reigning) => match &reigning.blind {
                 Some(reason) => (Standing::Waiting, reason.clone()),
@@ -187,7 +206,7 @@ impl Registry {
             claim: self.reign(),
             summary: self.database.summary(),
             standing: self.standing().0,
-            unproven: false,
+            unproven: self.identity.initialised.unproven.is_some(),
             drawn: self.identity.drawn,
             preparing: matches!(self.seat, Seat::Preparing(_)),
         }

@@ -50,6 +50,8 @@ pub struct View {
     pub refusals: BTreeMap<PeerName, (RefusalCode, String)>,
     /// Updates that wait for copies.
     pub pending: u64,
+    /// Why this registry does not count as a proof; empty when it does.
+    pub unproven: String,
     /// The peers.
     pub peers: BTreeMap<PeerName, PeerView>,
 }
@@ -69,6 +71,8 @@ pub struct PeerView {
     pub standing: Option<Standing>,
     /// A registry's claim.
     pub claim: Option<Epoch>,
+    /// It does not count as a proof, by its own word over the present link.
+    pub unproven: bool,
     /// The newest end that was heard of it, or the slice that a node runs.
     pub version: Option<Version>,
     /// The epoch that it obeys.
@@ -103,6 +107,7 @@ impl Registry {
             followers: BTreeMap::new(),
             refusals: BTreeMap::new(),
             pending: 0,
+            unproven: self.unproven_words(),
             peers: self
                 .peers
                 .iter()
@@ -154,6 +159,7 @@ fn peer_view(peer: &Peer) -> PeerView {
         claim: status
             .and_then(|status| status.claim)
             .or_else(|| record.filter(|_| status.is_none() && alive)?.claim),
+        unproven: status.is_some_and(|status| status.unproven),
         version: if peer.card.kind == PeerKind::Node {
             applied.or_else(|| record?.version)
         } else {

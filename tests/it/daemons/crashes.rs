@@ -217,12 +217,10 @@ async fn promotions_under_fire_lose_nothing_that_was_on_two_disks() {
         if back.standing == "superseded" {
             // It died with an update on its disk that nobody had confirmed. That is for a person to decide; the client has
             // long sent it again.
-            let cure = format!("set the data folder of {old} aside and start it empty");
-            assert!(back.reason.contains(&cure), "{back:?}");
-            grid.stop(old).await;
-            let aside = grid.folder().join(format!("{old}-aside-{round}"));
-            std::fs::rename(grid.data(old), aside).expect("a folder");
-            grid.start(old);
+            let cure = ["registry", "init", old, "--from", new];
+            assert!(back.reason.contains(&format!("floe {}", cure.join(" "))), "{back:?}");
+            let done = grid.floe_at(&[old], &cure).await.done();
+            assert!(done.out.contains("surplus"), "{done:?}");
         }
         grid.settled(new, &[old, third], &[]).await;
     }

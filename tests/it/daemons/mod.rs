@@ -13,6 +13,7 @@ mod folder;
 mod grid;
 mod history;
 mod http;
+mod init;
 mod joining;
 mod liar;
 mod network;

@@ -124,12 +124,18 @@ async fn two_masters_of_one_number_stop_each_other_until_the_operator_chooses() 
     let kept = story.stands("r3", "contested").await;
     let second = story.stands("r2", "contested").await;
     for (name, report) in [("r2", &second), ("r3", &kept)] {
-        assert!(report.reason.contains("--promote"), "{report:?}");
+        assert!(report.reason.contains("floe registry promote"), "{report:?}");
         story.does_not_write(name).await;
         let shown = story.grid.floe_at(&[name], &["registry", "show"]).await.done().out;
-        assert!(shown.contains("contested") && shown.contains("--promote"), "{shown}");
+        assert!(
+            shown.contains("contested") && shown.contains("floe registry promote"),
+            "{shown}"
+        );
         let status = story.grid.floe_at(&[name], &["status"]).await.done().out;
-        assert!(status.contains("contested") && status.contains("--promote"), "{status}");
+        assert!(
+            status.contains("contested") && status.contains("floe registry promote"),
+            "{status}"
+        );
         let obeyed = story
             .grid
             .status("n1 is there", &[name], |status| {

@@ -8,7 +8,7 @@ use floe::pure::membership::{Change, Identity, PeerCard, Record, Remembered};
 use floe::pure::node::{self, Node, Slice};
 use floe::pure::protocol::report::Happening;
 use floe::pure::protocol::{Message, ReplyTo, Request, Response, Target};
-use floe::pure::registry::{self, Batch, Registry};
+use floe::pure::registry::{self, Batch, Kept, Registry, SetAside};
 use floe::pure::supervisor::{self, Marks};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub(super) enum Event {
         request: Box<Request>,
     },
     Wake,
+    /// A registry's only: its old database is kept, or cannot be.
+    SetAside(Result<Kept, String>),
     /// A node's only.
     Server {
         id: ServerId,
@@ -72,7 +74,10 @@ pub(super) enum Effect {
     Reply {
         to: ReplyTo,
         response: Response,
+        last: bool,
     },
+    /// A registry keeps its old database.
+    SetAside(Box<SetAside>),
     Publish(Box<Record>),
     Dial(Vec<Target>),
     Happened(Box<Happening>),
@@ -91,7 +96,10 @@ impl Core {
                 core.handle(event, moment).into_iter().map(Effect::from).collect()
             }
             Self::Node(core) => {
-                let effects = core.handle(event.for_node(), moment);
+                let Some(event) = event.for_node() else {
+                    return Vec::new();
+                };
+                let effects = core.handle(event, moment);
                 effects.into_iter().map(Effect::from).collect()
             }
         }
@@ -157,12 +165,13 @@ impl Event {
                 request,
             },
             Self::Wake => To::Wake,
+            Self::SetAside(outcome) => To::SetAside(outcome),
             Self::Server { .. } | Self::Shutdown => return None,
         })
     }
-    fn for_node(self) -> node::Event {
+    fn for_node(self) -> Option<node::Event> {
         use node::Event as To;
-        match self {
+        Some(match self {
             Self::Started => To::Started,
             Self::Linked { card } => To::Linked { card },
             Self::Unlinked { peer, reason } => To::Unlinked { peer, reason },
@@ -183,7 +192,8 @@ impl Event {
             Self::Wake => To::Wake,
             Self::Server { id, event } => To::Server { id, event },
             Self::Shutdown => To::Shutdown,
-        }
+            Self::SetAside(_) => return None,
+        })
     }
 }
 
@@ -193,9 +203,10 @@ impl From<registry::Effect> for Effect {
         match effect {
             From::Identity(identity) => Self::Identity(identity),
             From::Commit(batch) => Self::Commit(batch),
+            From::SetAside(aside) => Self::SetAside(aside),
             From::Remember(peers) => Self::Remember(peers),
             From::Send { to, message } => Self::Send { to, message },
-            From::Reply { to, response, .. } => Self::Reply { to, response },
+            From::Reply { to, response, last } => Self::Reply { to, response, last },
             From::Publish(record) => Self::Publish(record),
             From::Dial(targets) => Self::Dial(targets),
             From::Happened(happening) => Self::Happened(happening),
@@ -212,7 +223,7 @@ impl From<node::Effect> for Effect {
             From::Marks(marks) => Self::Marks(marks),
             From::Remember(peers) => Self::Remember(peers),
             From::Send { to, message } => Self::Send { to, message },
-            From::Reply { to, response, .. } => Self::Reply { to, response },
+            From::Reply { to, response, last } => Self::Reply { to, response, last },
             From::Publish(record) => Self::Publish(record),
             From::Dial(targets) => Self::Dial(targets),
             From::Happened(happening) => Self::Happened(happening),

@@ -286,6 +286,8 @@ impl World {
                     self.arrive(arrivals);
                 }
             }
+            // How far an initialisation is.
+            Effect::Reply { last: false, .. } => {}
             Effect::Reply { to, response, .. } => self.reply(to, response, held.acknowledges)?,
             Effect::Publish(record) => {
                 self.peers[index].gossip = Some(*record);
@@ -302,6 +304,11 @@ impl World {
                     .collect();
                 self.peers[index].dials = dials;
                 self.dial_soon(index, 1);
+            }
+            Effect::SetAside(_) => {
+                // Files beside the database: what matters is when they are there, and that the peer may die before.
+                let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
+                self.later(self.now + delay, Todo::Kept { peer: index, boot });
             }
             Effect::Remember(remembered) => {
                 // A hint: now and then it gets lost.

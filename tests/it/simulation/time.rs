@@ -5,6 +5,7 @@ use super::network::Arrivals;
 use super::world::{Checked, World};
 use floe::pure::base::{PeerName, RunId, ServerId};
 use floe::pure::model::ServerSpec;
+use floe::pure::registry::Kept;
 use floe::pure::supervisor::Exit;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(super) enum Todo {
     Gossip { from: usize, to: usize },
     /// What was written in haste gets synced.
     Sync { peer: usize, boot: u64 },
+    /// The old database of a peer is kept.
+    Kept { peer: usize, boot: u64 },
     /// A group of effects is carried out.
     Group { peer: usize, boot: u64 },
     /// A node's shell makes a process.
@@ -135,6 +138,7 @@ impl World {
             }
             Todo::Gossip { from, to } => self.gossip(from, to),
             Todo::Sync { peer, .. } => self.sync(peer),
+            Todo::Kept { peer, .. } => self.event(peer, Event::SetAside(Ok(Kept::default()))),
             Todo::Group { peer, .. } => self.flush(peer),
             Todo::Spawn {
                 peer,
@@ -158,6 +162,7 @@ impl World {
             Todo::Dial { peer, boot }
             | Todo::Unreachable { peer, boot, .. }
             | Todo::Sync { peer, boot }
+            | Todo::Kept { peer, boot }
             | Todo::Group { peer, boot }
             | Todo::Spawn { peer, boot, .. }
             | Todo::Tell { peer, boot, .. } => self.peers[*peer].boot == *boot,

@@ -41,6 +41,7 @@ pub(super) fn event_words(event: &Event) -> String {
         Event::Unreachable { peer, address, .. } => format!("unreachable {peer:?} {address}"),
         Event::Message { from, message } => format!("{from} says {}", message_words(message)),
         Event::Members(_) => "gossip".to_owned(),
+        Event::SetAside(_) => "its database is set aside".to_owned(),
         Event::Request { to, request, .. } => format!("request {} {request:?}", to.0),
         other => format!("{other:?}"),
     }
@@ -132,6 +133,7 @@ pub(super) fn effect_words(effect: &Effect) -> Option<String> {
         }
         Effect::Marks(marks) => format!("writes marks {marks:?}"),
         Effect::Process(act) => process_words(act)?,
+        Effect::SetAside(aside) => format!("sets its database at {} aside", aside.version),
         Effect::Remember(_) | Effect::Publish(_) | Effect::Dial(_) | Effect::Wake(_) => return None,
     })
 }

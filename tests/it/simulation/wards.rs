@@ -207,7 +207,9 @@ impl World {
                 None if matches!(**message, Message::Prepare { .. }) => bound(true, "a candidate's question"),
                 None => Leash::Free,
             },
-            Event::Request { .. } | Event::Wake | Event::Server { .. } | Event::Shutdown => Leash::Free,
+            Event::Request { .. } | Event::Wake | Event::SetAside(_) | Event::Server { .. } | Event::Shutdown => {
+                Leash::Free
+            }
         }
     }
 }

@@ -131,6 +131,7 @@ impl World {
             // The rules must hold without it: it is a check against bad luck, not a rule.
             sight: Sight::Off,
             require_proof: setup.require_proof,
+            initdb: None,
             min_copies: setup.min_copies,
             log_keep: setup.log_keep,
             locator,

@@ -206,6 +206,12 @@ pub const CATALOGUE: &[Metric] = &[
         help: "Bytes of snapshots sent to replicas, parts that were sent again included.",
     },
     counter(
+        "floe_registry_initialisations_total",
+        On::Registry,
+        &[label("outcome", &["done", "needless", "failed"])],
+        "Initialisations of this registry from another one, by how they ended.",
+    ),
+    counter(
         "floe_registry_entries_sent_total",
         On::Registry,
         &[],

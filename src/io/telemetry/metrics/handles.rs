@@ -133,6 +133,7 @@ handles!(
         refusals: counters "floe_registry_refusals_total",
         snapshots_sent: counter "floe_registry_snapshots_sent_total",
         snapshot_bytes_sent: counter "floe_registry_snapshot_bytes_sent_total",
+        initialisations: counters "floe_registry_initialisations_total",
         entries_sent: counter "floe_registry_entries_sent_total",
         update_duration: histogram "floe_registry_update_duration_seconds",
     }

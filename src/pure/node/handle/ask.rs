@@ -65,6 +65,9 @@ impl Node {
             | Message::Have { .. }
             | Message::Snapshot { .. }
             | Message::SnapshotNext { .. }
+            | Message::CopyWanted { .. }
+            | Message::Copy(_)
+            | Message::CopyDenied { .. }
             | Message::NodeStatus(_)
             | Message::Servers { .. }
             | Message::Contact { .. }

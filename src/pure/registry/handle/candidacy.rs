@@ -25,6 +25,13 @@ impl Registry {
             self.seat = Seat::Reviewing;
             return;
         }
+        if !self.initialises_first(moment, out) {
+            self.take_seat(moment, out);
+        }
+    }
+
+    /// What the role asks for.
+    pub(super) fn take_seat(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         if self.resume_order(moment, out) {
             return;
         }
@@ -37,7 +44,7 @@ impl Registry {
             return;
         }
         let newer_word = self.config.promote || self.identity.role == Some(Role::Replica);
-        let unknown_past = self.identity.role.is_none() && self.database.end().serial > 0;
+        let unknown_past = self.identity.role.is_none() && self.database.end().serial > 0 && !self.sees_a_master();
         let intent = if newer_word || unknown_past {
             Intent::Promotion
         } else {

@@ -91,10 +91,17 @@ impl Registry {
     }
 
     pub(super) fn contest(&mut self, with: &PeerName, mine: Epoch, moment: &Moment, out: &mut Vec<Effect>) {
-        let reason = format!(
-            "epoch {} is claimed twice, here and by or before {with}; neither writes. Choose one: floe registry promote NAME",
-            mine.number
-        );
+        let me = self.name();
+        let number = mine.number;
+        let other = self.peers.get(with).filter(|peer| peer.is_registry());
+        let reason = match other {
+            Some(_) => format!(
+                "epoch {number} is claimed twice, here and by or before {with}; neither writes. `floe registry compare {me} {with}` tells what each holds; then let one lead: floe registry promote {me}, or {with} (with --force where the other holds updates of its own, which stay there)"
+            ),
+            None => format!(
+                "epoch {number} is claimed twice: {with} obeys another master of that number; neither writes. `floe registry list` shows both; let one lead: floe registry promote {me}"
+            ),
+        };
         self.step_down(Standing::Contested, reason, moment, out);
     }
 
@@ -109,7 +116,7 @@ impl Registry {
     /// Looks for the claim to follow among linked registries, and follows or refuses it. Called after each event.
     pub(super) fn seek_master(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.leave_master();
-        if !matches!(self.seat, Seat::Idle) {
+        if !matches!(self.seat, Seat::Idle) || self.is_database_held() {
             return;
         }
         let linked = self.peers.values().filter(|peer| peer.linked);

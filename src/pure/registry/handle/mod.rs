@@ -2,22 +2,29 @@
 
 mod acknowledge;
 mod candidacy;
+mod copy;
 mod feed;
 mod follow;
 mod hand_over;
+mod init;
 mod meet;
 mod order;
 mod pass;
 mod peers;
+mod prove;
 mod refuse;
 mod review;
 mod rollback;
 mod settle;
 mod sight;
 mod slices;
+mod source;
 mod survey;
+mod swap;
 mod tell;
 mod update;
+
+pub(super) use prove::Proving;
 
 use super::effect::Effect;
 use super::event::Event;
@@ -52,6 +59,7 @@ impl Registry {
                 self.request(asked, *request, moment, &mut out);
             }
             Event::Cancelled { to } => self.cancelled(to),
+            Event::SetAside(outcome) => self.set_aside(outcome, moment, &mut out),
             Event::Wake => self.woken(moment, &mut out),
         }
         self.settle(moment, &mut out);
@@ -65,7 +73,10 @@ impl Registry {
         peer.heard = Some(moment.now);
         match message {
             Message::Peers(cards) => self.told_of(cards),
-            Message::Status(status) => self.heard_status(from, *status, moment, out),
+            Message::Status(status) => {
+                self.heard_status(from, *status, moment, out);
+                self.source_told(from, moment, out);
+            }
             Message::Survey => out.push(Effect::Send {
                 to: from.clone(),
                 message: Message::Status(Box::new(self.status())),
@@ -111,6 +122,9 @@ impl Registry {
                 };
                 self.fed_snapshot(from, epoch, part, moment, out);
             }
+            Message::CopyWanted { id, offset, again } => self.copy_wanted(from, id, offset, again, moment, out),
+            Message::Copy(part) => self.copied(from, *part, moment, out),
+            Message::CopyDenied { id, reason } => self.copy_denied(from, id, &reason, moment, out),
             Message::NodeStatus(report) => self.heard_node(from, *report, moment, out),
             Message::Servers {
                 first,
@@ -164,6 +178,12 @@ impl Registry {
                 request,
             } => self.roll_back(asked, (&name, to), if_revision, request, moment, out),
             Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
+            Request::RemoveAt {
+                name,
+                revision,
+                request,
+            } => self.remove_at(asked, &name, revision, request, moment, out),
+            Request::Initialise { from, from_unproven } => self.initialise(asked, from, from_unproven, moment, out),
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
             }

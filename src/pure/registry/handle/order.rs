@@ -37,6 +37,11 @@ impl Registry {
             // Sent again, or ordered twice: there is one promotion, and both hear of it.
             return order.to.push(asked.to);
         }
+        if let Some(source) = self.is_being_initialised() {
+            let message = format!("registry {} is being initialised from {source}", self.name());
+            let hint = "wait for its end; `floe registry show` tells how far it is";
+            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
+        }
         if self.order.is_some() || matches!(self.seat, Seat::Preparing(_)) {
             let message = format!("registry {} is on its way to lead already", self.name());
             let hint = "`floe status` shows what came of it";

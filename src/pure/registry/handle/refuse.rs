@@ -78,7 +78,7 @@ impl Registry {
             _ => (0, 0),
         };
         let choose = format!(
-            "To keep what {me} holds, restart {me} with role = \"master\"; to keep what {other} holds, set the data folder of {me} aside and start it empty"
+            "`floe registry compare {me} {other}` shows what each has. To go on with what {other} holds: `floe registry init {me} --from {other}`, which keeps what {me} holds in files. To go on with what {me} holds: restart {me} with role = \"master\", or {other} with --initdb-from-replica {me}"
         );
         match code {
             RefusalCode::StaleMaster => format!(
@@ -104,7 +104,7 @@ impl Registry {
                 self.database.id().map_or_else(|| "none".to_owned(), DatabaseId::short)
             ),
             RefusalCode::Corrupt => format!(
-                "{code}: {me} at {mine} and {other} at {theirs} have other bytes in the same place; stop both, check their disks, start the intact one with role = \"master\""
+                "{code}: {me} at {mine} and {other} at {theirs} have other bytes in the same place; stop both, check their disks, start the intact one with role = \"master\" and the other one with --initdb-from-replica and its name"
             ),
             RefusalCode::EpochJump => format!(
                 "{code}: {other} claims epoch {}, {me} knows of {}; numbers do not grow that fast",

@@ -38,6 +38,8 @@ impl Registry {
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::Remove { .. }
+            | Request::RemoveAt { .. }
+            | Request::Initialise { .. }
             | Request::Rollback { .. }
             | Request::Demote { .. }
             | Request::LeadAlone

@@ -45,6 +45,15 @@ fn mutating() -> Vec<Request> {
             if_revision: None,
             request,
         },
+        Request::RemoveAt {
+            name: "shop".parse().unwrap(),
+            revision: 1,
+            request,
+        },
+        Request::Initialise {
+            from: "r2".parse().unwrap(),
+            from_unproven: true,
+        },
         Request::Activate { server },
         Request::Demote { force: true },
         Request::LeadAlone,

@@ -4,6 +4,7 @@ use super::super::effect::{Effect, Target};
 use super::super::seat::Seat;
 use super::super::state::Registry;
 use crate::pure::base::{Moment, Time};
+use crate::pure::lineage::compare::{Relation, compare};
 use crate::pure::membership::{Record, Remembered};
 use crate::pure::protocol::Message;
 use std::time::Duration;
@@ -28,12 +29,14 @@ impl Registry {
 
     /// Ends the handling of every event.
     pub(super) fn settle(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.initialise_on(moment, out);
         self.rested(moment, out);
         self.order_progress(moment, out);
         self.hand_over_progress(moment, out);
         self.seek_master(moment, out);
         self.look_around(moment);
         self.keep_contact(moment, out);
+        self.prove(moment, out);
         self.tell_standing(moment, out);
         self.tell_gossip(out);
         self.dial(out);
@@ -49,7 +52,8 @@ impl Registry {
             self.told.standing = Some(now);
         }
         let preparing = matches!(self.seat, Seat::Preparing(_));
-        let status = (self.identity.promise, self.reign(), standing, preparing);
+        let unproven = self.identity.initialised.unproven.is_some();
+        let status = (self.identity.promise, self.reign(), standing, [preparing, unproven]);
         if self.told.status.replace(status) != Some(status) {
             let message = Message::Status(Box::new(self.status()));
             for peer in self.peers.values().filter(|peer| peer.linked) {
@@ -116,7 +120,7 @@ impl Registry {
     }
 
     fn remember(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        let due = self.told.remember_at.is_some_and(|at| moment.now >= at);
+        let due = self.told.remember_at.is_some_and(|at| moment.now >= at) || self.somebody_was_replaced();
         if !due && self.told.remember_at.is_some() {
             return;
         }
@@ -149,6 +153,24 @@ impl Registry {
     pub fn farewell(&mut self) -> Vec<Remembered> {
         let known = self.known_peers();
         self.as_met_now(known)
+    }
+
+    /// A registry's log is another one than what is on disk of it: a candidate that starts with the old word would wait for
+    /// updates that their holder has given up.
+    fn somebody_was_replaced(&self) -> bool {
+        let before = self
+            .told
+            .remembered
+            .iter()
+            .filter_map(|known| Some((&known.card.name, known.summary.as_ref()?)));
+        let mut pairs = before.filter_map(|(name, old)| Some((old, self.peers.get(name)?.summary.as_ref()?)));
+        pairs.any(|(old, new)| {
+            old.end != new.end
+                && matches!(
+                    compare(old, &|_| None, new, self.config.rules),
+                    Relation::Diverged { .. } | Relation::Foreign | Relation::Corrupt { .. }
+                )
+        })
     }
 
     fn set_wake(&mut self, moment: &Moment, out: &mut Vec<Effect>) {

@@ -215,6 +215,8 @@ impl Registry {
             unrecorded: self.is_unrecorded(),
             handed: self.handed_in_vain(moment),
             ordered: self.identity.ordered,
+            initialised: self.is_initialised(),
+            unproven: self.identity.initialised.unproven.is_some(),
         };
         let recorded = &self.database.deployment().registries;
         let counts = |name: &PeerName| recorded.contains_key(name);
@@ -314,6 +316,7 @@ impl Registry {
     pub(super) fn rested(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         if let Seat::Resting { until, intent } = self.seat
             && moment.now >= until
+            && !self.is_database_held()
         {
             self.survey(intent, 0, moment, out);
         }

@@ -111,6 +111,30 @@ impl Registry {
         );
     }
 
+    /// Removes an application that is at the revision that the client knows.
+    pub(super) fn remove_at(
+        &mut self,
+        asked: Asked,
+        name: &ApplicationName,
+        wanted: u64,
+        request: RequestId,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.answered_before(&asked, request, out) {
+            return;
+        }
+        let may_update = self.may_update(moment).is_ok();
+        let applications = &self.database.deployment().applications;
+        let revision = applications.get(name).map_or(wanted, |record| record.revision);
+        if revision != wanted && may_update {
+            let message = format!("application {name} is at revision {revision}, not {wanted}");
+            let hint = format!("look at it with `floe app show {name}`, then `floe app remove {name}` if it is to go");
+            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
+        }
+        self.remove(asked, name, request, moment, out);
+    }
+
     /// Appends an entry that no client asked for.
     pub(super) fn append_own(&mut self, payload: Payload, request: RequestId, moment: &Moment, out: &mut Vec<Effect>) {
         let actor = format!("registry {}", self.name());
