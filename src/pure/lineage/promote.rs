@@ -197,7 +197,7 @@ pub fn decide(
     // waiting, or a promotion, would not help it.
     if intent == Intent::Resume
         && !own.summary.is_empty()
-        && let Some(decision) = somebody_promised(own, answers)
+        && let Some(decision) = somebody_promised(own, answers, silent, rules)
     {
         return decision;
     }
@@ -358,22 +358,39 @@ fn out_of_sight(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Term
 }
 
 /// A promise that nobody has reigned or will reign by: who drew it says that it collects promises for it no more, and no
-/// candidate ever draws an epoch twice; or it was drawn by whom this registry handed its reign over to, who was given time
-/// enough and is not heard. An epoch that stands in a log was reigned in: its master may come back to it.
-fn is_dead(promise: Epoch, own: Own<'_>, answers: &[Answer]) -> bool {
+/// candidate ever draws an epoch twice; or every registry answers, and none of them leads or wants to; or it was drawn by
+/// whom this registry handed its reign over to, who was given time enough and is not heard. An epoch that stands in a log
+/// was reigned in, and its master may come back to it, unless it is there and may not: it lacks what this log holds.
+fn is_dead(promise: Epoch, own: Own<'_>, answers: &[Answer], silent: &[Silent], rules: Rules) -> bool {
+    let idle = |answer: &Answer| !answer.preparing && answer.claim.is_none();
     let others = answers.iter().filter_map(|answer| answer.summary.as_ref());
-    let mut lineages = others.chain([own.summary]).map(|summary| &summary.lineage);
-    if lineages.any(|lineage| lineage.0.iter().any(|reign| reign.epoch == promise)) {
-        return false;
+    let mut reigns = others.chain([own.summary]).flat_map(|summary| &summary.lineage.0);
+    if let Some(reign) = reigns.find(|reign| reign.epoch == promise) {
+        let master = answers.iter().find(|answer| answer.name == reign.by);
+        return master.is_some_and(|master| idle(master) && lacks_ours(master, own, rules));
     }
     match answers.iter().find(|answer| answer.drawn == Some(promise)) {
         Some(drawer) => !drawer.preparing && drawer.claim != Some(promise),
-        None => own.handed == Some(promise),
+        // Who drew it may have drawn a higher one since.
+        None => own.handed == Some(promise) || (silent.is_empty() && answers.iter().all(idle)),
+    }
+}
+
+/// It holds nothing that this log lacks, and this log holds updates that it lacks.
+fn lacks_ours(answer: &Answer, own: Own<'_>, rules: Rules) -> bool {
+    let relation = answer
+        .summary
+        .as_ref()
+        .map(|theirs| compare(own.summary, own.digest, theirs, rules));
+    match relation {
+        Some(Relation::Older(ours)) => !ours.is_empty(),
+        Some(Relation::Diverged { ours, theirs }) => !ours.is_empty() && theirs.is_empty(),
+        _ => false,
     }
 }
 
 /// A restart deposes nobody: somebody promised a higher epoch to a candidate that is not in sight.
-fn somebody_promised(own: Own<'_>, answers: &[Answer]) -> Option<Decision> {
+fn somebody_promised(own: Own<'_>, answers: &[Answer], silent: &[Silent], rules: Rules) -> Option<Decision> {
     let mine = own_epoch(own);
     let promised = answers
         .iter()
@@ -383,7 +400,7 @@ fn somebody_promised(own: Own<'_>, answers: &[Answer]) -> Option<Decision> {
         promise.number > mine.number
             && own.drawn != Some(*promise)
             && *promise != mine
-            && !is_dead(*promise, own, answers)
+            && !is_dead(*promise, own, answers, silent, rules)
     });
     let (who, promise) = higher.max_by_key(|(_, promise)| *promise)?;
     let me = own.name;
