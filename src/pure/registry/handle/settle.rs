@@ -177,7 +177,8 @@ impl Registry {
         let seat = match &self.seat {
             Seat::Surveying(survey) => Some(survey.until),
             Seat::Preparing(preparation) => Some(preparation.until),
-            Seat::Resting { until, .. } => Some(*until),
+            // Nobody rests out while the database waits to be replaced: what ends that is an event of its own.
+            Seat::Resting { until, .. } => (!self.is_database_held()).then_some(*until),
             Seat::Leading(reigning) => reigning
                 .pending
                 .iter()
