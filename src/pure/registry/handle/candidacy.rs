@@ -121,6 +121,13 @@ impl Registry {
             return false;
         };
         let newer_word = self.config.promote || self.identity.file_role != Some(self.config.role);
+        if !newer_word && self.database.lineage().last().is_some_and(|last| last.epoch == epoch) {
+            // It came to reign, and only the role was not written any more: the order is done, and this is the start of a
+            // master. Given up later, it would leave a grid that waits for the master of an epoch that stands in a log.
+            self.identity.ordered = None;
+            self.assign(Role::Master, RoleSource::Command, out);
+            return false;
+        }
         if newer_word || epoch != self.identity.promise {
             self.identity.ordered = None;
             return false;
