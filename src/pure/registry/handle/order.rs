@@ -319,7 +319,8 @@ impl Registry {
         };
         let message = format!("registry {me} was not promoted: {reason}");
         self.end_order(&Response::Failed(Failure::new(code, message, hint)), out);
-        if self.identity.ordered.take().is_some() {
+        // Under review nothing is written: an earlier order that a crash interrupted stays for the next start.
+        if !matches!(self.seat, Seat::Reviewing) && self.identity.ordered.take().is_some() {
             out.push(Effect::Identity(Box::new(self.identity.clone())));
         }
         self.stand_by(moment);
