@@ -48,6 +48,10 @@ pub(super) enum Event {
         request: Box<Request>,
     },
     Wake,
+    /// A client does not wait any more. A registry's only, here.
+    Cancelled {
+        to: ReplyTo,
+    },
     /// A registry's only: its old database is kept, or cannot be.
     SetAside(Result<Kept, String>),
     /// A node's only.
@@ -165,6 +169,7 @@ impl Event {
                 request,
             },
             Self::Wake => To::Wake,
+            Self::Cancelled { to } => To::Cancelled { to },
             Self::SetAside(outcome) => To::SetAside(outcome),
             Self::Server { .. } | Self::Shutdown => return None,
         })
@@ -192,7 +197,7 @@ impl Event {
             Self::Wake => To::Wake,
             Self::Server { id, event } => To::Server { id, event },
             Self::Shutdown => To::Shutdown,
-            Self::SetAside(_) => return None,
+            Self::SetAside(_) | Self::Cancelled { .. } => return None,
         })
     }
 }

@@ -48,12 +48,18 @@ impl World {
     }
     pub(super) fn dial(&mut self, index: usize) {
         self.peers[index].dial_due = false;
+        if self.peers[index].stalled.is_some() {
+            return self.dial_soon(index, 100);
+        }
         let mut again = false;
         for (other, known) in self.peers[index].dials.clone() {
             if self.network.linked(index, other) || self.network.stands(index, other) {
                 continue;
             }
             again = true;
+            if self.peers[other].stalled.is_some() {
+                continue;
+            }
             let blocked =
                 self.network.is_blocked(index, other, self.now) || self.network.is_blocked(other, index, self.now);
             if blocked || !self.is_up(other) {

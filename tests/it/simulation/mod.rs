@@ -5,11 +5,13 @@
 //! the promises after every step, `operator` and `node_trouble` make trouble, `schedule` and `node_rest` lead through a
 //! life; `scenarios`, `node_scenarios`, `random` and `mutants` are the tests.
 
+mod calm;
 mod chance;
 mod core;
 mod disk;
 mod history;
 mod host;
+mod initial;
 mod links;
 #[cfg(feature = "mutants")]
 mod mutants;
@@ -19,6 +21,9 @@ mod node_scenarios;
 mod node_trouble;
 mod operator;
 mod oracle;
+mod order_trouble;
+mod orders;
+mod pause;
 mod peer;
 mod random;
 mod scenarios;
@@ -26,6 +31,7 @@ mod schedule;
 mod shell;
 mod time;
 mod trace;
+mod trap;
 mod wards;
 mod workload;
 mod world;

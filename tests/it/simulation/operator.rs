@@ -1,6 +1,7 @@
 //! Makes trouble: what networks, machines, clients and operators do, each by chance.
 
 use super::node_trouble;
+use super::order_trouble;
 use super::peer::Start;
 use super::workload;
 use super::world::{Checked, World};
@@ -25,6 +26,10 @@ pub(super) struct Operator {
     pub(super) reckless: bool,
     /// Puts old databases back now and then.
     pub(super) restores: bool,
+    /// Gives plain orders only, and starts everybody as it was.
+    pub(super) gentle: bool,
+    /// Nothing passes between some peers for a while.
+    pub(super) partitions: bool,
     wishes: Vec<Wish>,
 }
 
@@ -34,9 +39,14 @@ impl Operator {
         if world.setup.nodes > 0 && world.chance.hits(2, 5) {
             return node_trouble::act(world, self.restores);
         }
+        if world.chance.hits(1, 5) {
+            return self.order(world);
+        }
         match world.chance.below(100) {
             0..30 => self.wish(world),
             30..45 => self.retry(world),
+            52..64 if !self.partitions => self.order(world),
+            88.. if self.gentle => self.restart_unchanged(world),
             45..52 => {
                 let (a, b) = pair(world);
                 world.sever(a, b);
@@ -58,6 +68,18 @@ impl Operator {
             74..88 => self.restart_unchanged(world),
             88..97 => self.restart_changed(world),
             _ => self.two_masters(world),
+        }
+    }
+
+    /// Something is ordered of a running registry.
+    fn order(&mut self, world: &mut World) -> Checked {
+        match world.chance.below(100) {
+            0..60 => order_trouble::promote(world, self.reckless),
+            60..75 => order_trouble::pause(world),
+            _ if self.gentle => Ok(()),
+            75..82 => order_trouble::demote(world, self.reckless),
+            82..86 => order_trouble::lead_alone(world),
+            _ => order_trouble::initialise(world),
         }
     }
 
@@ -123,14 +145,15 @@ impl Operator {
         }
         let index = world.chance.pick(&down);
         self.restore_backup(world, index);
-        let role = world.peers[index].start.role;
-        world.start(
-            index,
-            Start {
-                role,
-                ..Start::default()
-            },
-        )
+        let Start { role, initdb, .. } = world.peers[index].start;
+        // A flag left in a service file.
+        let initdb = initdb.filter(|_| world.chance.hits(1, 2));
+        let start = Start {
+            role,
+            initdb,
+            ..Start::default()
+        };
+        world.start(index, start)
     }
     /// The operator gives a registry another role, or says `--promote`.
     fn restart_changed(&mut self, world: &mut World) -> Checked {
@@ -143,6 +166,8 @@ impl Operator {
         let start = Start {
             role: Role::Master,
             promote: true,
+            readonly: false,
+            initdb: None,
             ..self.some_start(world)
         };
         world.crash(a);
@@ -162,9 +187,12 @@ impl Operator {
             promote: role == Role::Master && world.chance.hits(1, 2),
             accept_loss: reckless,
             force: reckless && world.chance.hits(1, 2),
+            readonly: world.chance.hits(1, 10),
+            initdb: world.chance.hits(1, 10).then(|| any(world)),
         }
     }
-    fn restart(&mut self, world: &mut World, index: usize, start: Start) -> Checked {
+    fn restart(&mut self, world: &mut World, index: usize, mut start: Start) -> Checked {
+        start.initdb = start.initdb.filter(|from| *from != index);
         world.crash(index);
         self.restore_backup(world, index);
         world.start(index, start)
@@ -183,7 +211,7 @@ impl Operator {
 }
 
 /// Any registry.
-fn any(world: &mut World) -> usize {
+pub(super) fn any(world: &mut World) -> usize {
     world.chance.index(world.setup.registries)
 }
 /// Two registries.

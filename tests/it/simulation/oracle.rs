@@ -2,6 +2,7 @@
 
 use super::disk::Disk;
 use super::history::History;
+use super::initial::Replaced;
 use super::wards::Wards;
 use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::protocol::Message;
@@ -41,6 +42,8 @@ pub(super) struct Oracle {
     pub(super) disks_lie: bool,
     registries: u64,
     pub(super) min_copies: u64,
+    /// What operators gave up by an initialisation, knowing of it.
+    pub(super) given_up: Vec<Replaced>,
 }
 
 impl Oracle {
@@ -79,16 +82,6 @@ impl Oracle {
         }
         Ok(end)
     }
-    /// After a snapshot replaced a database: what was there must be a beginning of it.
-    pub(super) fn after_wipe(&self, peer: usize, before: Digest, after: Digest) -> Result<(), String> {
-        if self.history.contains(after, before) {
-            return Ok(());
-        }
-        Err(format!(
-            "promise 2: the snapshot that peer {peer} took does not contain what it had"
-        ))
-    }
-
     /// What a peer says.
     pub(super) fn says(&mut self, peer: usize, message: &Message) -> Result<(), String> {
         let epoch = match message {
@@ -152,7 +145,7 @@ impl Oracle {
             && same_database
             && update.epoch.number < reign.epoch.number
             && update.copies >= self.min_copies;
-        if self.disks_lie || !concerns || self.history.contains(reign.log, update.entry) {
+        if self.disks_lie || !concerns || self.is_kept(reign.log, update.entry) {
             return Ok(());
         }
         Err(format!(
@@ -164,20 +157,48 @@ impl Oracle {
         ))
     }
 
+    fn is_kept(&self, log: Digest, entry: Digest) -> bool {
+        self.history.contains(log, entry) || self.is_given_up(entry)
+    }
+    /// A master says that its successor has everything: what it acknowledged, at least.
+    pub(super) fn hands_over(&self, epoch: Epoch, log: Digest) -> Result<(), String> {
+        let mut own = self.acknowledged.iter().filter(|update| update.epoch == epoch);
+        match own.find(|update| !self.history.contains(log, update.entry)) {
+            Some(update) => Err(format!(
+                "promise 1: epoch {epoch} is handed over without entry {}, which it acknowledged",
+                self.history.serial(update.entry)
+            )),
+            None => Ok(()),
+        }
+    }
+    /// An operator is told that a registry leads and that it is proven to lack nothing.
+    pub(super) fn promoted(&self, number: u64, log: Digest) -> Result<(), String> {
+        let concerns = |update: &&Acknowledged| {
+            update.epoch.number < number
+                && update.copies >= self.min_copies
+                && self.history.fork(log, update.entry) > 0
+        };
+        let mut earlier = self.acknowledged.iter().filter(concerns);
+        match earlier.find(|update| !self.is_kept(log, update.entry)) {
+            Some(update) if !self.disks_lie => Err(format!(
+                "promise 1: a promotion into epoch {number} is told to be proven, and its log lacks entry {} of epoch {}, acknowledged with {} copies",
+                self.history.serial(update.entry),
+                update.epoch,
+                update.copies
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// A client is told that its update is safe: promise 1, and nothing new below a higher epoch that acknowledged.
     pub(super) fn acknowledges(
         &mut self,
         epoch: Epoch,
         entry: Digest,
         copies: u64,
-        disks: &[&Disk],
+        on_disk: u64,
     ) -> Result<(), String> {
         let serial = self.history.serial(entry);
-        let on_disk = disks
-            .iter()
-            .filter(|disk| self.history.contains(disk.end, entry))
-            .count();
-        let on_disk = u64::try_from(on_disk).expect("few disks");
         if !self.disks_lie && on_disk < copies {
             return Err(format!(
                 "promise 1: entry {serial} is acknowledged with copies: {copies}, but on {on_disk} disks"

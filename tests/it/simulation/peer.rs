@@ -1,12 +1,16 @@
 //! One peer as the simulated operator sees it: what it is, what its disk holds, and its core while it runs.
 
 use super::chance::Chance;
-use super::core::{Core, Effect};
+use super::core::{Core, Effect, Event};
 use super::disk::Disk;
 use super::host::Host;
+use super::initial::Replaced;
+use super::orders::Handing;
 use floe::pure::base::{InstanceId, PeerName};
 use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::membership::{Identity, PeerCard, PeerKind, Record, Role};
+use floe::pure::registry::SetAside;
+use std::collections::BTreeMap;
 
 /// How the operator starts a registry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +19,9 @@ pub(super) struct Start {
     pub(super) promote: bool,
     pub(super) accept_loss: bool,
     pub(super) force: bool,
+    pub(super) readonly: bool,
+    /// `--initdb-from-replica`, which registry.
+    pub(super) initdb: Option<usize>,
 }
 
 /// An effect that waits for its group to be carried out.
@@ -55,6 +62,22 @@ pub(super) struct Peer {
     /// What was asked for and not carried out yet.
     pub(super) held: Vec<Held>,
     pub(super) group_due: bool,
+    /// It stands still: what happens to it meanwhile.
+    pub(super) stalled: Option<Vec<Event>>,
+    /// How far its wall clock was stepped, in milliseconds.
+    pub(super) wall_offset: i64,
+    /// When it last heard each of the others say something.
+    pub(super) heard: BTreeMap<usize, u64>,
+    /// An operator let it lead alone.
+    pub(super) alone: bool,
+    /// An operator ordered its promotion since it started.
+    pub(super) ordered: bool,
+    /// It hands its reign over.
+    pub(super) handing: Option<Handing>,
+    /// What it keeps of the database that it is about to give up.
+    pub(super) aside: Option<SetAside>,
+    /// The databases that it gave up.
+    pub(super) replaced: Vec<Replaced>,
 }
 
 impl Peer {
@@ -91,6 +114,14 @@ impl Peer {
             begun: Vec::new(),
             held: Vec::new(),
             group_due: false,
+            stalled: None,
+            wall_offset: 0,
+            heard: BTreeMap::new(),
+            alone: false,
+            ordered: false,
+            handing: None,
+            aside: None,
+            replaced: Vec::new(),
         }
     }
     /// After each event: did a reign begin?
@@ -114,6 +145,11 @@ impl Peer {
         self.held.clear();
         self.group_due = false;
         self.closing = false;
+        self.stalled = None;
+        self.heard.clear();
+        (self.alone, self.ordered) = (false, false);
+        self.handing = None;
+        self.aside = None;
         self.core.take().is_some()
     }
 }

@@ -37,6 +37,10 @@ fn live_all(size: u64) {
                 sum.processes += figures.processes;
             }
             Err(failure) => {
+                #[expect(clippy::print_stderr, reason = "comes out before the long trace")]
+                {
+                    eprintln!("seed {seed}: {}", failure.fault);
+                }
                 let events = live(*seed, None, true)
                     .err()
                     .map_or_else(String::new, |failure| failure.events);

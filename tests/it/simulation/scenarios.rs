@@ -12,6 +12,8 @@ pub(super) const MASTER: Start = Start {
     promote: false,
     accept_loss: false,
     force: false,
+    readonly: false,
+    initdb: None,
 };
 pub(super) const REPLICA: Start = Start {
     role: Role::Replica,

@@ -3,6 +3,8 @@
 //! In the time of faults the oracle looks for broken promises; in the quiet time one master is named, and everybody whose
 //! log has not diverged must come to hold the same within a bound.
 
+use super::calm;
+use super::chance::Chance;
 use super::node_rest;
 use super::operator::Operator;
 use super::peer::{Peer, Start};
@@ -12,8 +14,9 @@ use floe::pure::base::{PeerName, RequestId};
 use floe::pure::lineage::rules::Rule;
 #[cfg(feature = "mutants")]
 use floe::pure::lineage::rules::Rules;
+use floe::pure::lineage::sight::Sight;
 use floe::pure::membership::{Role, Standing};
-use floe::pure::protocol::Response;
+use floe::pure::protocol::{Request, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Registries, copies before an update is acknowledged, and nodes.
@@ -122,6 +125,10 @@ fn world(seed: u64, off: Option<Off>) -> World {
     let mut world = World::new(setup, seed);
     world.setup.log_keep = world.chance.pick(&[3, 8, 10_000]);
     world.setup.require_proof = world.chance.hits(3, 5);
+    world.setup.sight = world.chance.pick(&[Sight::Off, Sight::Off, Sight::Majority, Sight::Any]);
+    if world.chance.hits(1, 3) {
+        world.wall_dice = Some(Chance::new(seed));
+    }
     world.network.delay = world.chance.pick(&[(50, 500), (100, 5_000), (1_000, 200_000)]);
     world.oracle.disks_lie = world.chance.hits(1, 10);
     world
@@ -129,9 +136,11 @@ fn world(seed: u64, off: Option<Off>) -> World {
 
 fn whole(world: &mut World) -> Checked {
     let mut operator = Operator::default();
-    operator.reckless = world.chance.hits(1, 4);
+    operator.gentle = !world.oracle.disks_lie && world.chance.hits(1, 3);
+    operator.reckless = !operator.gentle && world.chance.hits(1, 3);
     operator.restores = world.oracle.disks_lie;
-    found(world)?;
+    operator.partitions = !operator.gentle || is_majority_asked(world);
+    found(world, operator.gentle)?;
     world.deaths = world.chance.pick(&[0, 5, 50]);
     world.groups = world.chance.pick(&[0, 10, 60]);
     world.mishaps = 5;
@@ -143,17 +152,27 @@ fn whole(world: &mut World) -> Checked {
         let pause = world.chance.between(0, pause);
         world.run(pause)?;
     }
+    if operator.gentle {
+        calm::calm(world)?;
+    }
     quiet(world)
 }
 
+/// No two candidates can both be let lead by halves of the grid: so no number is claimed twice.
+fn is_majority_asked(world: &World) -> bool {
+    let registries = world.setup.registries;
+    let proof = world.setup.require_proof && 2 * world.setup.min_copies > u64::try_from(registries).expect("few");
+    proof || (world.setup.sight == Sight::Majority && registries >= 3)
+}
+
 /// Mostly a grid is founded in peace; sometimes the trouble begins at once. In some lives not all are there from the start.
-fn found(world: &mut World) -> Checked {
+fn found(world: &mut World, all_in_peace: bool) -> Checked {
     let start = |role| Start {
         role,
         ..Start::default()
     };
     let all = world.setup.registries;
-    let founders = if world.chance.hits(1, 3) {
+    let founders = if !all_in_peace && world.chance.hits(1, 3) {
         1 + world.chance.index(all)
     } else {
         all
@@ -167,7 +186,7 @@ fn found(world: &mut World) -> Checked {
             world.start_node(index)?;
         }
     }
-    if world.chance.hits(1, 5) {
+    if !all_in_peace && world.chance.hits(1, 5) {
         let millis = world.chance.below(1_000);
         return world.run(millis);
     }
@@ -182,14 +201,7 @@ fn found(world: &mut World) -> Checked {
 /// The faults stop. One master is named; whoever can follow it must.
 fn quiet(world: &mut World) -> Checked {
     world.trace.say(world.now, || "the quiet time begins".to_owned());
-    (world.deaths, world.groups, world.mishaps, world.network.loss) = (0, 0, 0, 0);
-    world.heal();
-    let peers = world.peers.len();
-    for a in 0..peers {
-        for b in a + 1..peers {
-            world.sever(a, b);
-        }
-    }
+    end_of_faults(world)?;
     for index in world.registries() {
         put_in_line(world, index)?;
     }
@@ -207,13 +219,18 @@ fn quiet(world: &mut World) -> Checked {
     let (master, plain) = choose(world);
     world.crash(master);
     let surplus = surplus(world, master);
+    demote_strangers(world, master)?;
     let start = Start {
         role: Role::Master,
         promote: true,
         accept_loss: !plain,
         force: !plain,
+        ..Start::default()
     };
     world.start(master, start)?;
+    if !plain {
+        world.ask(master, None, Request::LeadAlone)?;
+    }
     world.until(
         QUIET,
         "the named master leads and everybody else follows or refuses",
@@ -237,11 +254,31 @@ fn quiet(world: &mut World) -> Checked {
     rest(world)
 }
 
+/// From here on nothing breaks any more.
+pub(super) fn end_of_faults(world: &mut World) -> Checked {
+    (world.deaths, world.groups, world.mishaps, world.network.loss) = (0, 0, 0, 0);
+    world.trap = None;
+    world.heal();
+    let peers = world.peers.len();
+    for index in world.registries() {
+        world.resume(index)?;
+    }
+    for a in 0..peers {
+        for b in a + 1..peers {
+            world.sever(a, b);
+        }
+    }
+    Ok(())
+}
+
 /// Everybody is up, and nobody wants to become master: only one is to be named.
 fn put_in_line(world: &mut World, index: usize) -> Checked {
     let role = world.peers[index].start.role;
     let leads = world.is_up(index) && world.standing(index) == Standing::Leading;
-    let content = world.is_up(index) && (role == Role::Replica || leads);
+    let Start { readonly, initdb, .. } = world.peers[index].start;
+    // An order of the time of faults may have made a replica a candidate.
+    let replica = world.is_up(index) && world.core(index).view().role == Role::Replica;
+    let content = world.is_up(index) && ((role == Role::Replica && replica) || leads) && !readonly && initdb.is_none();
     if content && world.chance.hits(2, 3) {
         return Ok(());
     }
@@ -257,7 +294,32 @@ fn put_in_line(world: &mut World, index: usize) -> Checked {
         role,
         ..Start::default()
     };
-    world.start(index, start)
+    world.start(index, start)?;
+    if role == Role::Replica && world.core(index).view().role == Role::Master {
+        // An order made it a master, which its file does not know of.
+        world.ask(index, None, Request::Demote { force: true })?;
+    }
+    Ok(())
+}
+
+/// A master of another database would lead before the named one is there, and stop it by its number.
+fn demote_strangers(world: &mut World, master: usize) -> Checked {
+    for index in world.registries().filter(|index| *index != master) {
+        let history = &world.oracle.history;
+        let foreign = history.fork(world.peers[index].disk.end, world.peers[master].disk.end) == 0;
+        if foreign && world.core(index).view().role == Role::Master {
+            world.crash(index);
+            let role = Role::Replica;
+            world.start(
+                index,
+                Start {
+                    role,
+                    ..Start::default()
+                },
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Someone whom all others can follow, if there is one, and else anyone. False: it takes force.
@@ -268,7 +330,11 @@ fn choose(world: &mut World) -> (usize, bool) {
         let end = world.peers[one].disk.end;
         let me = &world.peers[one].card.name;
         let recorded = history.log(end).any(|(_, place)| place.records.as_ref() == Some(me));
+        // In doubt about copies, it would wait for others to prove that nothing is missing.
+        let mut disks = world.peers.iter().take(peers).map(|peer| &peer.disk);
+        let unproven = disks.any(|disk| disk.identity.initialised.unproven.is_some());
         recorded
+            && !(unproven && world.setup.require_proof)
             && (0..peers).all(|other| {
                 let theirs = world.peers[other].disk.end;
                 let fork = history.fork(end, theirs);

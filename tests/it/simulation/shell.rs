@@ -2,12 +2,13 @@
 //! the rest, in order; often for several events at once. A peer may die at any point of that.
 
 use super::core::{Core, Effect, Event};
-use super::disk::{Disk, Write};
+use super::disk::Write;
 use super::peer::Held;
 use super::time::Todo;
 use super::trace::{effect_words, event_words};
+use super::trap::{Step, Trap};
 use super::world::{Checked, World};
-use floe::pure::base::{Address, Moment, PeerName, RequestId, Time, WallTime};
+use floe::pure::base::{Address, Moment, PeerName, RequestId, Time};
 use floe::pure::lineage::rules::Rule;
 use floe::pure::lineage::{Digest, Epoch};
 use floe::pure::membership::PeerKind;
@@ -29,16 +30,20 @@ impl World {
     pub(super) fn event(&mut self, index: usize, event: Event) -> Checked {
         let moment = Moment {
             now: Time::from_micros(self.now),
-            wall: WallTime(i64::try_from(self.now / 1000).expect("short runs")),
+            wall: self.wall(index),
             dice: self.chance.bits(),
         };
         if self.peers[index].core.is_none() {
             return Ok(());
         }
+        let Some(event) = self.stalls(index, event) else {
+            return Ok(());
+        };
         self.trace.say(self.now, || {
             format!("{} <- {}", self.peers[index].card.name, event_words(&event))
         });
         let leash = self.leash(index, &event);
+        let before = self.before_event(index, &event);
         let peer = &mut self.peers[index];
         let Some(core) = &mut peer.core else { return Ok(()) };
         let effects = core.handle(event, &moment);
@@ -51,6 +56,7 @@ impl World {
             self.trace.say(self.now, || format!("{name} -> {words}"));
         }
         leash.check(name, &effects)?;
+        self.after_event(index, &before, &effects)?;
         self.check_order(index, &effects)?;
         for effect in effects {
             let acknowledges = self.acknowledgement(index, &effect)?;
@@ -138,7 +144,16 @@ impl World {
             if matches!(death, Some(Death::Writing(count)) if count == written) {
                 break;
             }
+            let step = match &held.effect {
+                Effect::Commit(batch) => Trap::of_batch(batch),
+                Effect::Identity(_) => Some(Step::Identity),
+                _ => None,
+            };
             self.write(index, held.effect)?;
+            if self.springs(step, None)? {
+                self.crash(index);
+                return Ok(());
+            }
         }
         if let Some(Death::Writing(_)) = death {
             self.crash(index);
@@ -152,7 +167,10 @@ impl World {
             if matches!(death, Some(Death::Sending(count)) if count == sent) {
                 break;
             }
-            self.release(index, held)?;
+            if self.release(index, held)? {
+                self.crash(index);
+                return Ok(());
+            }
         }
         if death.is_some() {
             self.crash(index);
@@ -221,7 +239,8 @@ impl World {
                 if peer.card.kind == PeerKind::Node {
                     self.oracle.obeys(index, after)?;
                 }
-                peer.disk.identity = *identity;
+                self.note_mark(index, &identity);
+                self.peers[index].disk.identity = *identity;
             }
             Write::Batch(batch) => self.commit(index, &batch)?,
             Write::Slice(slice) => {
@@ -240,7 +259,7 @@ impl World {
         disk.commit(batch, cut)?;
         let after = disk.end;
         if batch.wipe {
-            self.oracle.after_wipe(index, before, after)
+            self.after_swap(index, before, after)
         } else {
             Ok(())
         }
@@ -273,7 +292,8 @@ impl World {
         Ok(())
     }
 
-    fn release(&mut self, index: usize, held: Held) -> Checked {
+    /// Does what is not durable. True: the peer dies of a trap.
+    fn release(&mut self, index: usize, held: Held) -> Result<bool, String> {
         match held.effect {
             Effect::Send { to, message } => {
                 self.oracle.says(index, &message)?;
@@ -282,13 +302,16 @@ impl World {
                     self.tells_node(index, part, held.at)?;
                 }
                 if let Some(other) = self.number(&to) {
+                    self.says_handed_over(index, other, &message)?;
+                    let step = Trap::of_message(&message);
                     let arrivals = self.network.send(index, other, message, self.now, &mut self.chance);
                     self.arrive(arrivals);
+                    return self.springs(step, Some(other));
                 }
             }
             // How far an initialisation is.
             Effect::Reply { last: false, .. } => {}
-            Effect::Reply { to, response, .. } => self.reply(to, response, held.acknowledges)?,
+            Effect::Reply { to, response, .. } => self.reply(index, to, response, held.acknowledges)?,
             Effect::Publish(record) => {
                 self.peers[index].gossip = Some(*record);
                 for to in (0..self.peers.len()).filter(|to| *to != index) {
@@ -305,7 +328,8 @@ impl World {
                 self.peers[index].dials = dials;
                 self.dial_soon(index, 1);
             }
-            Effect::SetAside(_) => {
+            Effect::SetAside(aside) => {
+                self.peers[index].aside = Some(*aside);
                 // Files beside the database: what matters is when they are there, and that the peer may die before.
                 let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
                 self.later(self.now + delay, Todo::Kept { peer: index, boot });
@@ -332,9 +356,9 @@ impl World {
             Effect::Process(act) => self.act(index, *act)?,
             Effect::Happened(_) | Effect::Identity(_) | Effect::Commit(_) | Effect::Slice(_) | Effect::Marks(_) => {}
         }
-        Ok(())
+        Ok(false)
     }
-    fn reply(&mut self, to: ReplyTo, response: Response, acknowledges: Option<(Epoch, Digest)>) -> Checked {
+    fn reply(&mut self, index: usize, to: ReplyTo, response: Response, acknowledges: Option<(Epoch, Digest)>) -> Checked {
         let Some(ticket) = self.tickets.get_mut(&to) else {
             return Err(format!("reply {} was not asked for", to.0));
         };
@@ -345,12 +369,17 @@ impl World {
             Response::Applied(report) => report.copies,
             _ => 0,
         };
-        ticket.response = Some(response);
+        let order = ticket.order;
+        ticket.response = Some(response.clone());
+        if let Some(ordered) = order {
+            self.says_promoted(index, ordered, &response)?;
+        }
         let Some((epoch, entry)) = acknowledges else {
             return Ok(());
         };
-        let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
-        self.oracle.acknowledges(epoch, entry, copies, &disks)
+        let on_disk = (0..self.peers.len()).filter(|peer| self.has_held(*peer, entry)).count();
+        let on_disk = u64::try_from(on_disk).expect("few disks");
+        self.oracle.acknowledges(epoch, entry, copies, on_disk)
     }
     /// A node says what it obeys only when that is on its disk. (A registry's promises are seen to be lost by a crash.)
     fn has_stored(&self, index: usize, message: &Message) -> Checked {
@@ -372,13 +401,15 @@ impl World {
     /// A master tells a node what to run: only what is safe, and after those who had asked for it were told so.
     fn tells_node(&mut self, index: usize, part: &SlicePart, at: u64) -> Checked {
         let asked = self.tickets.range(..=ReplyTo(at)).map(|(_, ticket)| ticket);
-        let asked = asked.filter(|ticket| ticket.peer == index && ticket.response.is_none());
+        let asked = asked.filter(|ticket| ticket.peer == index && ticket.heard <= at && ticket.response.is_none());
         let unanswered: Vec<RequestId> = asked.filter_map(|ticket| ticket.request).collect();
-        let disks: Vec<&Disk> = self.peers.iter().map(|peer| &peer.disk).collect();
-        let name = &self.peers[index].card.name;
-        self.oracle.tells_node(name, part, &unanswered, &disks)
+        let name = self.peers[index].card.name.clone();
+        let lasting = self.oracle.lasting(part.version.digest);
+        let on_disk = (0..self.peers.len()).filter(|peer| lasting.is_some_and(|last| self.has_held(*peer, last)));
+        let on_disk = on_disk.count();
+        self.oracle.tells_node(&name, part, &unanswered, on_disk)
     }
-    fn number(&self, name: &PeerName) -> Option<usize> {
+    pub(super) fn number(&self, name: &PeerName) -> Option<usize> {
         self.peers.iter().position(|peer| peer.card.name == *name)
     }
 }

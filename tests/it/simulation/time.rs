@@ -9,6 +9,9 @@ use floe::pure::registry::Kept;
 use floe::pure::supervisor::Exit;
 use std::sync::Arc;
 
+/// More events than any life needs.
+const STEPS_MAX: u64 = 500_000;
+
 /// What waits for its time.
 #[derive(Clone, Debug)]
 pub(super) enum Todo {
@@ -31,6 +34,10 @@ pub(super) enum Todo {
     Sync { peer: usize, boot: u64 },
     /// The old database of a peer is kept.
     Kept { peer: usize, boot: u64 },
+    /// A peer dies.
+    Die { peer: usize, boot: u64 },
+    /// A peer that stood still goes on.
+    Resume { peer: usize, boot: u64 },
     /// A group of effects is carried out.
     Group { peer: usize, boot: u64 },
     /// A node's shell makes a process.
@@ -118,6 +125,9 @@ impl World {
         };
         self.now = at;
         self.steps += 1;
+        if self.steps > STEPS_MAX {
+            return Err("the peers never come to rest".to_owned());
+        }
         if !self.is_current(&todo) {
             return Ok(());
         }
@@ -138,7 +148,14 @@ impl World {
             }
             Todo::Gossip { from, to } => self.gossip(from, to),
             Todo::Sync { peer, .. } => self.sync(peer),
-            Todo::Kept { peer, .. } => self.event(peer, Event::SetAside(Ok(Kept::default()))),
+            Todo::Kept { peer, .. } => self.kept(peer),
+            Todo::Die { peer, .. } => {
+                self.crash(peer);
+                Ok(())
+            }
+            Todo::Resume { peer, .. } => self.resume(peer),
+            // Carried out when it goes on.
+            Todo::Group { peer, .. } if self.peers[peer].stalled.is_some() => Ok(()),
             Todo::Group { peer, .. } => self.flush(peer),
             Todo::Spawn {
                 peer,
@@ -154,6 +171,19 @@ impl World {
             Todo::Tell { peer, event, .. } => self.event(peer, event),
         }
     }
+    /// Mostly the old database can be kept.
+    fn kept(&mut self, index: usize) -> Checked {
+        let full = self.chance.hits(1, 10);
+        let kept = Kept {
+            surplus: match self.peers[index].aside.as_ref().and_then(|aside| aside.surplus.as_ref()) {
+                Some(_) => "a file".to_owned(),
+                None => String::new(),
+            },
+            ..Kept::default()
+        };
+        let outcome = if full { Err("the disk is full".to_owned()) } else { Ok(kept) };
+        self.event(index, Event::SetAside(outcome))
+    }
     /// Is it for a peer's present life?
     fn is_current(&self, todo: &Todo) -> bool {
         match todo {
@@ -163,6 +193,8 @@ impl World {
             | Todo::Unreachable { peer, boot, .. }
             | Todo::Sync { peer, boot }
             | Todo::Kept { peer, boot }
+            | Todo::Die { peer, boot }
+            | Todo::Resume { peer, boot }
             | Todo::Group { peer, boot }
             | Todo::Spawn { peer, boot, .. }
             | Todo::Tell { peer, boot, .. } => self.peers[*peer].boot == *boot,

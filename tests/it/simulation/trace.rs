@@ -41,6 +41,7 @@ pub(super) fn event_words(event: &Event) -> String {
         Event::Unreachable { peer, address, .. } => format!("unreachable {peer:?} {address}"),
         Event::Message { from, message } => format!("{from} says {}", message_words(message)),
         Event::Members(_) => "gossip".to_owned(),
+        Event::Cancelled { to } => format!("request {} is not waited for", to.0),
         Event::SetAside(_) => "its database is set aside".to_owned(),
         Event::Request { to, request, .. } => format!("request {} {request:?}", to.0),
         other => format!("{other:?}"),

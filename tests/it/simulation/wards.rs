@@ -6,7 +6,6 @@
 //! servers start with their node. Promise 10, one process a server, is checked where processes are made.
 
 use super::core::{Core, Effect, Event};
-use super::disk::Disk;
 use super::oracle::Oracle;
 use super::world::World;
 use floe::pure::base::{PeerName, RequestId, ServerId};
@@ -29,6 +28,14 @@ pub(super) struct Wards {
 }
 
 impl Oracle {
+    /// The last entry of a log that is more than who reigns: what only says that may be dropped again by whoever follows
+    /// another.
+    pub(super) fn lasting(&self, log: Digest) -> Option<Digest> {
+        let mut places = self.history.log(log);
+        let place = places.find(|(_, place)| place.kind != EntryKind::Reign);
+        place.map(|(digest, _)| digest)
+    }
+
     /// A master tells a node what to run: the log of that is on enough disks, and nobody waits for the answer to an update
     /// in it.
     pub(super) fn tells_node(
@@ -36,7 +43,7 @@ impl Oracle {
         master: &PeerName,
         part: &SlicePart,
         unanswered: &[RequestId],
-        disks: &[&Disk],
+        on_disk: usize,
     ) -> Result<(), String> {
         let (log, serial) = (part.version.digest, part.version.serial);
         let mut places = self.history.log(log);
@@ -48,10 +55,7 @@ impl Oracle {
         if !self.wards.told.insert(log) || self.disks_lie {
             return Ok(());
         }
-        // What only says who reigns may be dropped again by whoever follows another.
-        let lasting = |(digest, kind)| (kind != EntryKind::Reign).then_some(digest);
-        let places = self.history.log(log);
-        let Some(last) = places.map(|(digest, place)| (digest, place.kind)).find_map(lasting) else {
+        let Some(last) = self.lasting(log) else {
             return Ok(());
         };
         let members: BTreeSet<&PeerName> = self
@@ -61,8 +65,6 @@ impl Oracle {
             .collect();
         // A master's own entries make do with all registries where there are fewer than copies wanted.
         let needed = members.len().min(usize::try_from(self.min_copies).expect("few"));
-        let on_disk = disks.iter().filter(|disk| self.history.contains(disk.end, last));
-        let on_disk = on_disk.count();
         if on_disk < needed {
             return Err(format!(
                 "promise 8: {master} tells a node of entry {serial}, which is on {on_disk} of {needed} disks"
@@ -207,9 +209,12 @@ impl World {
                 None if matches!(**message, Message::Prepare { .. }) => bound(true, "a candidate's question"),
                 None => Leash::Free,
             },
-            Event::Request { .. } | Event::Wake | Event::SetAside(_) | Event::Server { .. } | Event::Shutdown => {
-                Leash::Free
-            }
+            Event::Request { .. }
+            | Event::Wake
+            | Event::Cancelled { .. }
+            | Event::SetAside(_)
+            | Event::Server { .. }
+            | Event::Shutdown => Leash::Free,
         }
     }
 }

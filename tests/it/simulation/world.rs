@@ -4,9 +4,11 @@ use super::chance::Chance;
 use super::core::{Core, Event};
 use super::network::Network;
 use super::oracle::Oracle;
+use super::orders::Ordered;
 use super::peer::{Peer, Start};
 use super::time::Todo;
 use super::trace::Trace;
+use super::trap::Trap;
 use floe::pure::base::{Address, ApplicationName, RequestId, ServerId};
 use floe::pure::lineage::rules::{Rule, Rules};
 use floe::pure::lineage::sight::Sight;
@@ -14,7 +16,7 @@ use floe::pure::membership::{PeerKind, Standing};
 use floe::pure::model::Application;
 use floe::pure::node::{self, Node, OnStop, Restored};
 use floe::pure::protocol::{ReplyTo, Request, Response};
-use floe::pure::registry::{Config, Database, Registry};
+use floe::pure::registry::{Config, Database, Initdb, Registry};
 use floe::pure::supervisor::Running;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -28,6 +30,7 @@ pub(super) struct Setup {
     pub(super) min_copies: u64,
     pub(super) log_keep: u64,
     pub(super) require_proof: bool,
+    pub(super) sight: Sight,
     pub(super) rules: Rules,
     /// Those of the nodes.
     pub(super) node_rules: Rules,
@@ -45,6 +48,8 @@ impl Setup {
             min_copies,
             log_keep: 10_000,
             require_proof: false,
+            // The rules must hold without it: it is a check against bad luck, not a rule.
+            sight: Sight::Off,
             rules: Rules::default(),
             node_rules: Rules::default(),
             shell_breaks: None,
@@ -59,7 +64,11 @@ pub(super) struct Ticket {
     pub(super) peer: usize,
     /// Of an update.
     pub(super) request: Option<RequestId>,
+    /// Of an order to promote a registry.
+    pub(super) order: Option<Ordered>,
     pub(super) response: Option<Response>,
+    /// What the world had counted to when its peer heard of it: one that stands still has not.
+    pub(super) heard: u64,
 }
 
 /// All of it.
@@ -83,6 +92,10 @@ pub(super) struct World {
     pub(super) groups: u64,
     pub(super) queue: BTreeMap<(u64, u64), Todo>,
     pub(super) next: u64,
+    /// Somebody dies at a step of a promotion.
+    pub(super) trap: Option<Trap>,
+    /// Steps wall clocks.
+    pub(super) wall_dice: Option<Chance>,
 }
 
 pub(super) type Checked = Result<(), String>;
@@ -113,6 +126,8 @@ impl World {
             steps: 0,
             queue: BTreeMap::new(),
             next: 0,
+            trap: None,
+            wall_dice: None,
         }
     }
 
@@ -120,6 +135,11 @@ impl World {
     pub(super) fn start(&mut self, index: usize, start: Start) -> Checked {
         let locator = self.registry_addresses();
         self.power(index);
+        let initdb = start.initdb.map(|from| Initdb {
+            from: self.peers[from].card.name.clone(),
+            from_unproven: false,
+            damaged: false,
+        });
         let setup = &self.setup;
         let peer = &mut self.peers[index];
         peer.start = start;
@@ -128,10 +148,10 @@ impl World {
             promote: start.promote,
             accept_loss: start.accept_loss,
             force: start.force,
-            // The rules must hold without it: it is a check against bad luck, not a rule.
-            sight: Sight::Off,
+            readonly: start.readonly,
+            sight: setup.sight,
             require_proof: setup.require_proof,
-            initdb: None,
+            initdb,
             min_copies: setup.min_copies,
             log_keep: setup.log_keep,
             locator,
@@ -225,6 +245,9 @@ impl World {
         });
         let arrivals = self.network.sever(a, b, self.now, &mut self.chance);
         self.arrive(arrivals);
+        // A link may break before either side has heard of it.
+        self.dial_soon(a, 20);
+        self.dial_soon(b, 20);
     }
     /// Nothing passes in either direction for so many milliseconds, and links break.
     pub(super) fn part(&mut self, a: usize, b: usize, millis: u64) {
@@ -275,7 +298,19 @@ impl World {
         let ticket = Ticket {
             peer: index,
             request: id,
+            order: match request {
+                Request::Promote {
+                    dry_run,
+                    accept_loss,
+                    force,
+                } => Some(Ordered {
+                    dry_run,
+                    plain: !accept_loss && !force,
+                }),
+                _ => None,
+            },
             response: None,
+            heard: u64::MAX,
         };
         self.tickets.insert(to, ticket);
         let event = Event::Request {

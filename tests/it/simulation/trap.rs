@@ -1,0 +1,106 @@
+//! A trap at one step of a live promotion: whoever is concerned dies right there, or the client that asked walks away.
+
+use super::chance::Chance;
+use super::core::Event;
+use super::time::Todo;
+use super::world::{Checked, World};
+use floe::pure::lineage::EntryKind;
+use floe::pure::protocol::{Message, ReplyTo};
+use floe::pure::registry::Batch;
+
+/// A step of a live promotion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    HandOver,
+    HandedOver,
+    Prepare,
+    Promised,
+    /// The entry that begins the reign is on disk, and nothing after it.
+    Reign,
+    /// The identity is on disk, and nothing after it.
+    Identity,
+}
+
+/// Who goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Victim {
+    /// Whoever does the step.
+    Actor,
+    /// Whoever a message is for, a little later: before or after it has come.
+    Receiver,
+    /// Whoever gave the order.
+    Client,
+}
+
+/// The trap.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trap {
+    step: Step,
+    victim: Victim,
+    /// So many of these steps pass before.
+    spare: u64,
+}
+
+impl Trap {
+    pub(super) fn set(chance: &mut Chance) -> Self {
+        use Step::{HandOver, HandedOver, Identity, Prepare, Promised, Reign};
+        Self {
+            step: chance.pick(&[HandOver, HandedOver, Prepare, Promised, Reign, Identity]),
+            victim: chance.pick(&[Victim::Actor, Victim::Actor, Victim::Receiver, Victim::Client]),
+            spare: chance.pick(&[0, 0, 0, 1, 2]),
+        }
+    }
+    pub(super) fn of_message(message: &Message) -> Option<Step> {
+        match message {
+            Message::HandOver { .. } => Some(Step::HandOver),
+            Message::HandedOver { .. } => Some(Step::HandedOver),
+            Message::Prepare { .. } => Some(Step::Prepare),
+            Message::Promised { .. } => Some(Step::Promised),
+            _ => None,
+        }
+    }
+    pub(super) fn of_batch(batch: &Batch) -> Option<Step> {
+        let begins = batch.append.iter().any(|entry| entry.kind == EntryKind::Reign);
+        begins.then_some(Step::Reign)
+    }
+}
+
+impl World {
+    /// A step was done. True: whoever did it dies now.
+    pub(super) fn springs(&mut self, step: Option<Step>, receiver: Option<usize>) -> Result<bool, String> {
+        let Some(trap) = self.trap.as_mut().filter(|trap| Some(trap.step) == step) else {
+            return Ok(false);
+        };
+        if trap.spare > 0 {
+            trap.spare -= 1;
+            return Ok(false);
+        }
+        let victim = trap.victim;
+        self.trap = None;
+        self.trace.say(self.now, || format!("trap at {step:?}: {victim:?}"));
+        match (victim, receiver) {
+            (Victim::Client, _) => self.clients_leave()?,
+            (Victim::Receiver, Some(peer)) => {
+                let wait = self.chance.below(2 * self.network.delay.1);
+                let boot = self.peers[peer].boot;
+                self.later(self.now + wait, Todo::Die { peer, boot });
+            }
+            (Victim::Actor | Victim::Receiver, _) => return Ok(true),
+        }
+        Ok(false)
+    }
+    /// Nobody waits for the outcome of an order any more. What they would have heard is still checked.
+    fn clients_leave(&mut self) -> Checked {
+        let open = self.tickets.iter();
+        let open = open.filter(|(_, ticket)| ticket.order.is_some() && ticket.response.is_none());
+        let open = open.map(|(to, ticket)| (*to, ticket.peer));
+        // Not those whose peer has died.
+        let open: Vec<(ReplyTo, usize)> = open.filter(|(_, peer)| *peer < self.peers.len()).collect();
+        for (to, peer) in open {
+            let boot = self.peers[peer].boot;
+            let event = Event::Cancelled { to };
+            self.later(self.now, Todo::Tell { peer, boot, event });
+        }
+        Ok(())
+    }
+}

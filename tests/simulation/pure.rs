@@ -1,0 +1,4 @@
+//! The pure core of floe by itself: the same files, no shell.
+
+#[path = "../../src/pure/mod.rs"]
+pub mod pure;
