@@ -719,7 +719,7 @@ fn a_start_with_the_flag_waits_takes_and_goes_on_as_its_role_says() {
             continue;
         }
         // It had promised 2 and r2 obeys 3, to a candidate that is not in sight: as for any restarted master.
-        assert!(standing.1.contains("--promote"), "{standing:?}");
+        assert!(standing.1.contains("floe registry promote r1"), "{standing:?}");
     }
 }
 

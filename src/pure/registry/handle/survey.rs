@@ -7,7 +7,7 @@ use super::super::state::Registry;
 use super::candidacy::answer_of;
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::{Data, judge};
-use crate::pure::lineage::promote::{Answer, Decision, Intent, Own, Silent, Terms, decide};
+use crate::pure::lineage::promote::{Answer, Decision, Intent, OutdatedCode, Own, Silent, Terms, decide};
 use crate::pure::lineage::{Digest, Epoch, Serial, Summary};
 use crate::pure::membership::{PeerKind, Standing};
 use crate::pure::protocol::Message;
@@ -259,6 +259,15 @@ impl Registry {
             Decision::Superseded { by: (name, epoch) } => {
                 return self.superseded(intent, &name, epoch, moment, out);
             }
+            Decision::Outdated {
+                code: OutdatedCode::ForeignStore,
+                reason,
+            } => (
+                Standing::Outdated,
+                format!(
+                    "FOREIGN_STORE: {reason}: a wrong address in the locator list, or a wrong data folder. To give up what {me} holds (it is kept in files): floe registry init {me} --from OTHER; --force leads all the same"
+                ),
+            ),
             Decision::Outdated { code, reason } => (
                 Standing::Outdated,
                 format!(
