@@ -119,6 +119,8 @@ pub enum Decision {
     Outdated {
         /// What kind of difference it is.
         code: OutdatedCode,
+        /// Who holds them.
+        holder: PeerName,
         /// Who has what, for people.
         reason: String,
     },
@@ -257,6 +259,7 @@ fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {
     let theirs = stranger.summary.as_ref().map_or_else(|| "none".to_owned(), database);
     Decision::Outdated {
         code: OutdatedCode::ForeignStore,
+        holder: stranger.name.clone(),
         reason: format!(
             "{} holds another database ({theirs} there, {} here)",
             stranger.name,
@@ -277,6 +280,7 @@ fn is_not_the_first(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<De
     if let Some((holder, end)) = answers.iter().find_map(|answer| Some((&answer.name, held(answer)?))) {
         return Some(Decision::Outdated {
             code: OutdatedCode::EmptyMaster,
+            holder: holder.clone(),
             reason: format!(
                 "this registry's database is empty, but {holder} holds {end}, which --initdb-from-replica {holder} takes"
             ),
@@ -398,18 +402,21 @@ fn somebody_promised(own: Own<'_>, answers: &[Answer]) -> Option<Decision> {
 
 /// Nobody who answered is newer or diverged, and nothing remembered of the silent is beyond our end.
 fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Option<Decision> {
-    let outdated = |code, reason| Some(Decision::Outdated { code, reason });
+    let outdated = |code, holder: &PeerName, reason| {
+        let holder = holder.clone();
+        Some(Decision::Outdated { code, holder, reason })
+    };
     if rules.hold(Rule::CompleteOrRefuse) && !terms.force {
         for answer in answers {
             let Some(theirs) = &answer.summary else { continue };
             let name = &answer.name;
             match compare(own.summary, own.digest, theirs, rules) {
                 Relation::Newer(surplus) | Relation::Diverged { theirs: surplus, .. } if !surplus.is_empty() => {
-                    return outdated(OutdatedCode::MasterOutOfDate, ahead(name, surplus, theirs, own));
+                    return outdated(OutdatedCode::MasterOutOfDate, name, ahead(name, surplus, theirs, own));
                 }
                 Relation::Corrupt { at } => {
                     let reason = format!("{name} has other bytes at entry {at}: one of the two is damaged");
-                    return outdated(OutdatedCode::Corrupt, reason);
+                    return outdated(OutdatedCode::Corrupt, name, reason);
                 }
                 Relation::Same
                 | Relation::Older(_)
@@ -433,7 +440,7 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
                 "{}, as it last told; it does not answer now",
                 ahead(name, surplus, theirs, own)
             );
-            return outdated(OutdatedCode::MasterOutOfDate, reason);
+            return outdated(OutdatedCode::MasterOutOfDate, name, reason);
         }
         let version = peer.version.filter(|version| version.serial > own.summary.end.serial)?;
         // A summary of the same end was judged above, and found to hold nothing but `Reign` entries beyond ours.
@@ -448,7 +455,7 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
             "{name} was at {version} when last heard, this registry is at {}; it does not answer now",
             own.summary.end
         );
-        outdated(OutdatedCode::MasterOutOfDate, reason)
+        outdated(OutdatedCode::MasterOutOfDate, name, reason)
     })
 }
 

@@ -156,7 +156,7 @@ impl Case {
             }
             Decision::Yield { to } => format!("yield {to}"),
             Decision::Superseded { by } => format!("superseded {}", by.0),
-            Decision::Outdated { code, reason } => format!("{} {reason}", code.as_str()),
+            Decision::Outdated { code, reason, .. } => format!("{} {reason}", code.as_str()),
             Decision::Wait { reason } => format!("wait {reason}"),
         };
         assert!(text.contains(wanted), "wanted {wanted:?}, got {text:?}");

@@ -158,7 +158,7 @@ impl Registry {
                 (order.report.proven, order.report.proof) = (proof.proven, proof.text);
                 None
             }
-            Decision::Outdated { code, reason } => Some(format!("{}: {reason}", code.as_str())),
+            Decision::Outdated { code, reason, .. } => Some(format!("{}: {reason}", code.as_str())),
             Decision::Wait { reason } => Some(reason),
             Decision::Yield { .. } | Decision::Superseded { .. } => None,
         };

@@ -46,15 +46,22 @@ impl Registry {
 
     fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         let (standing, reason) = self.standing();
-        let now = (standing, self.standing_detail().unwrap_or(reason));
+        let now = (standing, self.standing_detail().unwrap_or_else(|| reason.clone()));
         if self.told.standing.as_ref() != Some(&now) {
             self.happened(moment, standing.as_str(), now.1.clone(), out);
             self.told.standing = Some(now);
         }
         let preparing = matches!(self.seat, Seat::Preparing(_));
         let unproven = self.identity.initialised.unproven.is_some();
-        let status = (self.identity.promise, self.reign(), standing, [preparing, unproven]);
-        if self.told.status.replace(status) != Some(status) {
+        let status = (
+            self.identity.promise,
+            self.reign(),
+            standing,
+            [preparing, unproven],
+            reason,
+        );
+        if self.told.status.as_ref() != Some(&status) {
+            self.told.status = Some(status);
             let message = Message::Status(Box::new(self.status()));
             for peer in self.peers.values().filter(|peer| peer.linked) {
                 out.push(Effect::Send {

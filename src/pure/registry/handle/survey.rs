@@ -261,17 +261,18 @@ impl Registry {
             }
             Decision::Outdated {
                 code: OutdatedCode::ForeignStore,
+                holder,
                 reason,
             } => (
                 Standing::Outdated,
                 format!(
-                    "FOREIGN_STORE: {reason}: a wrong address in the locator list, or a wrong data folder. To give up what {me} holds (it is kept in files): floe registry init {me} --from OTHER; --force leads all the same"
+                    "FOREIGN_STORE: {reason}: a wrong address in the locator list, or a wrong data folder. To give up what {me} holds (it is kept in files): floe registry init {me} --from {holder}; --force leads all the same"
                 ),
             ),
-            Decision::Outdated { code, reason } => (
+            Decision::Outdated { code, holder, reason } => (
                 Standing::Outdated,
                 format!(
-                    "{}: {reason}. Promote the one that is ahead (floe registry promote NAME), or let {me} follow: floe registry demote {me}. --accept-loss overrides what is only remembered, --force the rest",
+                    "{}: {reason}. Promote the one that is ahead: floe registry promote {holder}; {me} follows it then. `floe registry compare {me} {holder}` shows the difference. To lead all the same: floe registry promote {me} --accept-loss where it is only remembered, --force where it answers",
                     code.as_str()
                 ),
             ),
