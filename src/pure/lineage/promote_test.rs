@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::pure::base::EpochId;
+use crate::pure::lineage::sight::Sight;
+use crate::pure::lineage::{Digest, Serial, Version};
 use crate::pure::lineage::{Lineage, Reign};
 
 fn epoch(number: u64) -> Epoch {

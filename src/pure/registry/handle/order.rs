@@ -23,6 +23,9 @@ const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long a new reign waits for those who promised before it tells the outcome.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How many clients may wait for one promotion.
+const WAITING_MAX: usize = 64;
+
 /// What an operator wants of a promotion.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -34,8 +37,15 @@ pub(super) struct Wanted {
 impl Registry {
     pub(super) fn promote(&mut self, asked: &Asked, wanted: Wanted, moment: &Moment, out: &mut Vec<Effect>) {
         if let Some(order) = self.order.as_mut().filter(|order| order.dry_run == wanted.dry_run) {
-            // Sent again, or ordered twice: there is one promotion, and both hear of it.
-            return order.to.push(asked.to);
+            // Sent again, or ordered twice: there is one promotion, and all who ordered it hear of it.
+            if order.to.len() < WAITING_MAX {
+                return order.to.push(asked.to);
+            }
+            let message = format!("{WAITING_MAX} clients wait for this promotion already");
+            return asked.fail(
+                Failure::new(ErrorCode::Overloaded, message, "come again in a moment"),
+                out,
+            );
         }
         if let Some(source) = self.is_being_initialised() {
             let message = format!("registry {} is being initialised from {source}", self.name());
