@@ -65,12 +65,23 @@ pub struct Registry {
     pub(super) wake: Option<Time>,
 }
 
+/// What peers are told anew when it changes; the log's end is not part of it, gossip carries that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) promise: Epoch,
+    pub(super) claim: Option<Epoch>,
+    pub(super) standing: Standing,
+    pub(super) reason: String,
+    pub(super) preparing: bool,
+    pub(super) unproven: bool,
+}
+
 /// What was last told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) record: Option<Record>,
     pub(super) standing: Option<(Standing, String)>,
-    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, [bool; 2], String)>,
+    pub(super) status: Option<Position>,
     pub(super) remembered: Vec<Remembered>,
     pub(super) remember_at: Option<Time>,
     pub(super) dialled: Vec<Target>,
