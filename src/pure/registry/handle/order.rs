@@ -52,10 +52,17 @@ impl Registry {
             let hint = "wait for its end; `floe registry show` tells how far it is";
             return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
         }
+        if let Some(order) = self.order.as_ref().filter(|_| wanted.dry_run) {
+            let mut report = order.report.clone();
+            report.dry_run = true;
+            return asked.answer(Response::Promotion(Box::new(report)), out);
+        }
         if self.order.is_some() || matches!(self.seat, Seat::Preparing(_)) {
             let message = format!("registry {} is on its way to lead already", self.name());
-            let hint = "`floe status` shows what came of it";
-            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
+            return asked.fail(
+                Failure::new(ErrorCode::Overloaded, message, "come again in a moment"),
+                out,
+            );
         }
         let report = PromotionReport {
             registry: self.name().to_string(),
