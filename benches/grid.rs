@@ -14,6 +14,8 @@ use floe::pure::model::Application;
 use floe::pure::protocol::report::RegistryReport;
 use floe::pure::protocol::{Request, Response};
 use std::net::{TcpListener, UdpSocket};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +30,20 @@ const UPDATES: u32 = 300;
 struct Registries {
     _folder: tempfile::TempDir,
     addresses: Vec<Address>,
+    commands: Vec<(&'static str, PathBuf)>,
     children: Vec<Child>,
+}
+
+impl Registries {
+    /// Starts these daemons: registries first, then nodes.
+    fn run(&mut self, which: Range<usize>) {
+        for (kind, config) in &self.commands[which] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
+            command.args([*kind, "run", "--with-parent", "--config"]).arg(config);
+            let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+            self.children.push(child.expect("the binary starts"));
+        }
+    }
 }
 
 impl Drop for Registries {
@@ -59,7 +74,7 @@ fn start() -> Registries {
         .map(|address| format!("\"{address}\""))
         .collect::<Vec<_>>()
         .join(", ");
-    let children = addresses.iter().enumerate().map(|(index, address)| {
+    let commands = addresses.iter().enumerate().map(|(index, address)| {
         let role = if index == 0 { "master" } else { "replica" };
         let (kind, name, section) = if index < REGISTRIES {
             ("registry", format!("r{index}"), format!("[registry]\nrole = \"{role}\"\n"))
@@ -72,16 +87,17 @@ fn start() -> Registries {
             data.display()
         );
         std::fs::write(&config, text).expect("the folder is ours");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-        command.args([kind, "run", "--with-parent", "--config"]).arg(config);
-        command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
+        (kind, config)
     });
-    let children = children.collect();
-    Registries {
+    let commands: Vec<(&'static str, PathBuf)> = commands.collect();
+    let mut registries = Registries {
         _folder: folder,
         addresses,
-        children,
-    }
+        commands,
+        children: Vec::new(),
+    };
+    registries.run(0..REGISTRIES);
+    registries
 }
 
 fn application(index: u32) -> Application {
@@ -203,7 +219,7 @@ fn say(what: &str, count: u32, took: Duration) {
 #[tokio::main]
 async fn main() {
     let begun = Instant::now();
-    let registries = start();
+    let mut registries = start();
     let client = Client::new(registries.addresses[..1].to_vec(), Options::new("bench"));
     wait_for_followers(&client).await;
     println!(
@@ -263,6 +279,8 @@ async fn main() {
         begun.elapsed(),
     );
 
+    // Only now: each keeps its slice on the same disk.
+    registries.run(REGISTRIES..REGISTRIES + NODES);
     wait_for_nodes(&client, 1).await;
     promotions(&registries).await;
 }

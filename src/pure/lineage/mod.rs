@@ -1,5 +1,6 @@
 //! Versions, digests, epochs and claims: whose data contains whose, and whom to obey. Two questions, never mixed.
 
+mod candidate;
 pub mod claim;
 pub mod compare;
 pub mod entry;

@@ -7,93 +7,10 @@
 use super::claim::within_reach;
 use super::compare::{Relation, Summary, compare};
 use super::rules::{Rule, Rules};
-use super::sight::Sight;
-use super::version::{Digest, Epoch, Serial, Version};
+use super::version::Epoch;
 use crate::pure::base::{DatabaseId, PeerName};
 
-/// What the candidate is after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Intent {
-    /// It was master when it last ran: a plain restart must depose nobody by accident.
-    Resume,
-    /// The operator wants it to be master from now on.
-    Promotion,
-}
-
-/// What the candidate knows of itself.
-#[derive(Clone, Copy)]
-#[expect(missing_debug_implementations, reason = "holds a closure; lives for one call")]
-pub struct Own<'a> {
-    /// Its name.
-    pub name: &'a PeerName,
-    /// The highest epoch that it promised.
-    pub promise: Epoch,
-    /// The highest epoch that it drew itself, whether it came to reign or not.
-    pub drawn: Option<Epoch>,
-    /// Its log.
-    pub summary: &'a Summary,
-    /// Digests beyond those in the summary.
-    pub digest: &'a dyn Fn(Serial) -> Option<Digest>,
-    /// Its log is not empty and does not name it: updates were acknowledged without counting it.
-    pub unrecorded: bool,
-    /// The epoch for which it handed its reign over, to a candidate that did not come to reign in time.
-    pub handed: Option<Epoch>,
-    /// The epoch that it drew on an operator's order which a crash interrupted: only who reigns above it comes first.
-    pub ordered: Option<Epoch>,
-    /// The operator chose what it holds, by an initialisation: that its log does not name it tells nothing then.
-    pub initialised: bool,
-    /// It may have lost copies that it acknowledged: it does not count in its own proof.
-    pub unproven: bool,
-}
-
-/// A peer that answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Its name.
-    pub name: PeerName,
-    /// The highest epoch that it promised.
-    pub promise: Epoch,
-    /// The epoch that it reigns in.
-    pub claim: Option<Epoch>,
-    /// Its log; `None` for a node.
-    pub summary: Option<Summary>,
-    /// It may have lost copies that it acknowledged: it does not count in the proof.
-    pub unproven: bool,
-    /// The candidate's log names it: copies were counted among such.
-    pub member: bool,
-    /// The highest epoch that it drew itself.
-    pub drawn: Option<Epoch>,
-    /// It collects promises for that epoch now.
-    pub preparing: bool,
-}
-
-/// A registry that did not answer, with what is remembered of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silent {
-    /// Its name.
-    pub name: PeerName,
-    /// Its log as it last told it.
-    pub summary: Option<Summary>,
-    /// Its end as gossip last told it.
-    pub version: Option<Version>,
-}
-
-/// How the operator wants doubts to be settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// How many registries have an update on disk before it is acknowledged.
-    pub min_copies: u64,
-    /// How many registries the log names: among those an update's copies were counted.
-    pub registries: u64,
-    /// Lead only when it is proven that nothing acknowledged is missing.
-    pub require_proof: bool,
-    /// How many registries must be in contact.
-    pub sight: Sight,
-    /// Lead although a silent registry was ahead when it was last heard.
-    pub accept_loss: bool,
-    /// Lead although a registry that answers is ahead or diverged.
-    pub force: bool,
-}
+pub use super::candidate::{Answer, Intent, Own, Silent, Terms};
 
 /// What the candidate may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +36,8 @@ pub enum Decision {
     Outdated {
         /// What kind of difference it is.
         code: OutdatedCode,
+        /// Who holds them.
+        holder: PeerName,
         /// Who has what, for people.
         reason: String,
     },
@@ -257,6 +176,7 @@ fn stands_apart(stranger: &Answer, own: Own<'_>) -> Decision {
     let theirs = stranger.summary.as_ref().map_or_else(|| "none".to_owned(), database);
     Decision::Outdated {
         code: OutdatedCode::ForeignStore,
+        holder: stranger.name.clone(),
         reason: format!(
             "{} holds another database ({theirs} there, {} here)",
             stranger.name,
@@ -277,6 +197,7 @@ fn is_not_the_first(own: Own<'_>, answers: &[Answer], terms: Terms) -> Option<De
     if let Some((holder, end)) = answers.iter().find_map(|answer| Some((&answer.name, held(answer)?))) {
         return Some(Decision::Outdated {
             code: OutdatedCode::EmptyMaster,
+            holder: holder.clone(),
             reason: format!(
                 "this registry's database is empty, but {holder} holds {end}, which --initdb-from-replica {holder} takes"
             ),
@@ -415,18 +336,21 @@ fn somebody_promised(own: Own<'_>, answers: &[Answer], silent: &[Silent], rules:
 
 /// Nobody who answered is newer or diverged, and nothing remembered of the silent is beyond our end.
 fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Option<Decision> {
-    let outdated = |code, reason| Some(Decision::Outdated { code, reason });
+    let outdated = |code, holder: &PeerName, reason| {
+        let holder = holder.clone();
+        Some(Decision::Outdated { code, holder, reason })
+    };
     if rules.hold(Rule::CompleteOrRefuse) && !terms.force {
         for answer in answers {
             let Some(theirs) = &answer.summary else { continue };
             let name = &answer.name;
             match compare(own.summary, own.digest, theirs, rules) {
                 Relation::Newer(surplus) | Relation::Diverged { theirs: surplus, .. } if !surplus.is_empty() => {
-                    return outdated(OutdatedCode::MasterOutOfDate, ahead(name, surplus, theirs, own));
+                    return outdated(OutdatedCode::MasterOutOfDate, name, ahead(name, surplus, theirs, own));
                 }
                 Relation::Corrupt { at } => {
                     let reason = format!("{name} has other bytes at entry {at}: one of the two is damaged");
-                    return outdated(OutdatedCode::Corrupt, reason);
+                    return outdated(OutdatedCode::Corrupt, name, reason);
                 }
                 Relation::Same
                 | Relation::Older(_)
@@ -450,7 +374,7 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
                 "{}, as it last told; it does not answer now",
                 ahead(name, surplus, theirs, own)
             );
-            return outdated(OutdatedCode::MasterOutOfDate, reason);
+            return outdated(OutdatedCode::MasterOutOfDate, name, reason);
         }
         let version = peer.version.filter(|version| version.serial > own.summary.end.serial)?;
         // A summary of the same end was judged above, and found to hold nothing but `Reign` entries beyond ours.
@@ -465,7 +389,7 @@ fn complete(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, r
             "{name} was at {version} when last heard, this registry is at {}; it does not answer now",
             own.summary.end
         );
-        outdated(OutdatedCode::MasterOutOfDate, reason)
+        outdated(OutdatedCode::MasterOutOfDate, name, reason)
     })
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::pure::base::EpochId;
+use crate::pure::lineage::sight::Sight;
+use crate::pure::lineage::{Digest, Serial, Version};
 use crate::pure::lineage::{Lineage, Reign};
 
 fn epoch(number: u64) -> Epoch {
@@ -156,7 +158,7 @@ impl Case {
             }
             Decision::Yield { to } => format!("yield {to}"),
             Decision::Superseded { by } => format!("superseded {}", by.0),
-            Decision::Outdated { code, reason } => format!("{} {reason}", code.as_str()),
+            Decision::Outdated { code, reason, .. } => format!("{} {reason}", code.as_str()),
             Decision::Wait { reason } => format!("wait {reason}"),
         };
         assert!(text.contains(wanted), "wanted {wanted:?}, got {text:?}");

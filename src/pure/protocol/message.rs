@@ -21,6 +21,9 @@ pub struct Status {
     pub summary: Summary,
     /// What it may do now.
     pub standing: Standing,
+    /// Why it stands so, and the next step, for people; empty when all is well.
+    #[serde(default)]
+    pub reason: String,
     /// May have lost copies that it acknowledged; does not count in a proof.
     pub unproven: bool,
     /// The highest epoch that it drew itself: no candidate draws one twice.

@@ -327,6 +327,7 @@ fn any_status() -> impl Strategy<Value = Status> {
         claim,
         summary,
         standing: Standing::Leading,
+        reason: String::new(),
         unproven: false,
         drawn: None,
         preparing: false,

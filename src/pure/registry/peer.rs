@@ -58,6 +58,13 @@ impl Peer {
             .flatten()
             .max_by_key(|version| (version.serial, version.epoch))
     }
+    /// What it says itself that it holds: less than was heard of it once, where it was put back from a backup.
+    pub(super) fn told_version(&self) -> Option<Version> {
+        let told = self.summary.as_ref().map(|summary| summary.end);
+        let gossiped = self.record.as_ref().and_then(|record| record.version);
+        let newest = [told, gossiped].into_iter().flatten();
+        newest.max_by_key(|version| (version.serial, version.epoch))
+    }
     pub(super) fn is_registry(&self) -> bool {
         self.card.kind == PeerKind::Registry
     }

@@ -1,5 +1,6 @@
 //! Read-only questions, answered from a view: no lock, no disk, no waiting.
 
+use super::state::NO_MASTER;
 use super::view::{PeerView, View};
 use crate::pure::base::{ApplicationName, ServerId};
 use crate::pure::locator::{self, Load, Resolution};
@@ -128,7 +129,7 @@ impl View {
                     reason: self.refusals.get(name).map_or_else(
                         || {
                             if peer.alive {
-                                String::new()
+                                peer.reason.clone()
                             } else {
                                 peer.unreachable.clone()
                             }
@@ -204,12 +205,12 @@ impl View {
                     format!(": {}", row.reason)
                 };
                 warnings.push(format!("registry {} at {} is unreachable{why}", row.name, row.address));
-            } else if !row.reason.is_empty() {
+            } else if !row.reason.is_empty() && row.reason != NO_MASTER {
                 warnings.push(format!("registry {}: {}", row.name, row.reason));
             } else if ["outdated", "superseded", "contested", "refusing", "waiting"].contains(&row.standing.as_str()) {
                 warnings.push(format!(
-                    "registry {} is {}; `floe registry show --peer {}` tells why",
-                    row.name, row.standing, row.address
+                    "registry {} is {}; `floe registry show {}` tells why",
+                    row.name, row.standing, row.name
                 ));
             } else if row.behind > 0 {
                 warnings.push(format!(

@@ -29,6 +29,11 @@ use crate::pure::protocol::Status;
 use crate::pure::protocol::report::Happening;
 use std::collections::BTreeMap;
 
+/// Why a replica is detached, where nothing is wrong with it.
+pub(super) const NO_MASTER: &str = "no leading master in reach";
+/// How much of a reason peers are told.
+const REASON_CHARS_MAX: usize = 1000;
+
 /// The registry's core.
 #[derive(Debug)]
 pub struct Registry {
@@ -60,12 +65,23 @@ pub struct Registry {
     pub(super) wake: Option<Time>,
 }
 
+/// What peers are told anew when it changes; the log's end is not part of it, gossip carries that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) promise: Epoch,
+    pub(super) claim: Option<Epoch>,
+    pub(super) standing: Standing,
+    pub(super) reason: String,
+    pub(super) preparing: bool,
+    pub(super) unproven: bool,
+}
+
 /// What was last told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) record: Option<Record>,
     pub(super) standing: Option<(Standing, String)>,
-    pub(super) status: Option<(Epoch, Option<Epoch>, Standing, [bool; 2])>,
+    pub(super) status: Option<Position>,
     pub(super) remembered: Vec<Remembered>,
     pub(super) remember_at: Option<Time>,
     pub(super) dialled: Vec<Target>,
@@ -163,7 +179,7 @@ impl Registry {
             Seat::Surveying(_) => self.troubled(Standing::Waiting, "asking the other peers what they hold"),
             Seat::Preparing(_) => self.troubled(Standing::Waiting, "asking the other peers for their promise"),
             Seat::Resting { .. } => self.troubled(Standing::Waiting, "will ask the other peers again"),
-            Seat::Idle => self.troubled(Standing::Detached, "no leading master in reach"),
+            Seat::Idle => self.troubled(Standing::Detached, NO_MASTER),
         }
     }
     /// What is worth telling of a standing that needs no reason.
@@ -201,11 +217,13 @@ impl Registry {
 
     /// What it tells every peer of itself.
     pub(super) fn status(&self) -> Status {
+        let (standing, reason) = self.standing();
         Status {
             promise: self.identity.promise,
             claim: self.reign(),
             summary: self.database.summary(),
-            standing: self.standing().0,
+            standing,
+            reason: reason.chars().take(REASON_CHARS_MAX).collect(),
             unproven: self.identity.initialised.unproven.is_some(),
             drawn: self.identity.drawn,
             preparing: matches!(self.seat, Seat::Preparing(_)),

@@ -77,6 +77,8 @@ pub struct PeerView {
     pub version: Option<Version>,
     /// The epoch that it obeys.
     pub obeys: u64,
+    /// Why a registry stands as it does, in its own words.
+    pub reason: String,
     /// Why it cannot be reached.
     pub unreachable: String,
     /// A node's report and servers, while linked.
@@ -163,9 +165,10 @@ fn peer_view(peer: &Peer) -> PeerView {
         version: if peer.card.kind == PeerKind::Node {
             applied.or_else(|| record?.version)
         } else {
-            peer.version()
+            peer.told_version()
         },
         obeys,
+        reason: status.map(|status| status.reason.clone()).unwrap_or_default(),
         unreachable: peer.unreachable.clone(),
         node: peer.node.clone(),
         servers: record.and_then(|record| record.servers),

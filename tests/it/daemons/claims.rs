@@ -195,7 +195,7 @@ async fn a_replica_that_is_newer_than_the_master_keeps_what_it_has() {
         .await;
     assert!(old.reason.contains("r2") || old.reason.contains("r3"), "{old:?}");
     assert!(
-        old.reason.contains("floe registry demote r1") && old.reason.contains("--force"),
+        old.reason.contains("floe registry compare r1") && old.reason.contains("--force"),
         "{old:?}"
     );
     grid.stop("r1").await;

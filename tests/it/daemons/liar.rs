@@ -167,6 +167,7 @@ async fn a_peer_that_lies_is_told_no_and_changes_nothing() {
             promise: honest.promise,
             summary,
             standing: Standing::Leading,
+            reason: String::new(),
             unproven: false,
             drawn: None,
             preparing: false,

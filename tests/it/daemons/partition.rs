@@ -230,7 +230,7 @@ async fn a_master_cut_off_from_the_rest_follows_or_keeps_its_lone_update_aside()
     assert_eq!((&left.version, &left.digest), (&alone.version, &alone.digest));
     let reason = story
         .grid
-        .registry("r2", "says who leads", |report| report.reason.contains("r1"));
+        .registry("r2", "says who leads", |report| report.reason.contains("r1 reigns"));
     let reason = reason.await.reason;
     assert!(reason.contains("nothing was overwritten"), "{reason}");
     story.grid.settled("r1", &["r3"], &["n1"]).await;

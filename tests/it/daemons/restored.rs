@@ -87,7 +87,12 @@ async fn a_master_restored_with_its_identity_is_told_who_holds_more_and_the_cure
     // It has forgotten its own last reign, too: that the others promised a higher epoch is not the point.
     for flags in [&[][..], &["--promote"]] {
         grid.start_with("r1", flags);
-        let words = ["MASTER_OUT_OF_DATE", "lacks", "floe registry demote r1", "--force"];
+        let words = [
+            "MASTER_OUT_OF_DATE",
+            "lacks",
+            "floe registry promote r2; r1 follows it then",
+            "--force",
+        ];
         let report = does_not_lead(&grid, "r1", "outdated", &words).await;
         assert!(!report.reason.contains("waiting for it"), "{report:?}");
         grid.stop("r1").await;

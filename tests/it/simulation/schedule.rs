@@ -285,7 +285,8 @@ fn put_in_line(world: &mut World, index: usize) -> Checked {
     world.crash(index);
     // A master that reigned may come back as it was: it must find its place by itself.
     let reigned = world.peers[index].disk.identity.role == Some(Role::Master);
-    let role = if reigned && world.chance.hits(1, 2) {
+    let may_return = reigned && is_of_one_database(world);
+    let role = if may_return && world.chance.hits(1, 2) {
         role
     } else {
         Role::Replica
@@ -320,6 +321,16 @@ fn demote_strangers(world: &mut World, master: usize) -> Checked {
         }
     }
     Ok(())
+}
+
+/// Two grids that were founded apart have a master each: neither finds its place beside the other.
+fn is_of_one_database(world: &World) -> bool {
+    let history = &world.oracle.history;
+    let registries = world.peers.iter().take(world.setup.registries);
+    let ends: Vec<_> = registries.map(|peer| peer.disk.end).collect();
+    let mut held = ends.iter().filter(|end| history.serial(**end) > 0);
+    let first = held.next().copied();
+    held.all(|end| first.is_none_or(|first| history.fork(first, *end) > 0))
 }
 
 /// Someone whom all others can follow, if there is one, and else anyone. False: it takes force.

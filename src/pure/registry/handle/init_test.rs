@@ -275,6 +275,7 @@ fn who_is_taken_from_follows_from_the_relation_and_the_standing() {
                     claim: (standing == Standing::Leading).then_some(promise),
                     summary: summary.clone(),
                     standing,
+                    reason: String::new(),
                     unproven,
                     drawn: None,
                     preparing: false,
@@ -719,7 +720,7 @@ fn a_start_with_the_flag_waits_takes_and_goes_on_as_its_role_says() {
             continue;
         }
         // It had promised 2 and r2 obeys 3, to a candidate that is not in sight: as for any restarted master.
-        assert!(standing.1.contains("--promote"), "{standing:?}");
+        assert!(standing.1.contains("floe registry promote r1"), "{standing:?}");
     }
 }
 
@@ -813,6 +814,7 @@ fn the_mark_goes_when_the_leading_master_has_been_caught_up_with() {
             claim: Some(epoch(5, "r2")),
             summary: database.summary(),
             standing: Standing::Leading,
+            reason: String::new(),
             unproven,
             drawn: None,
             preparing: false,

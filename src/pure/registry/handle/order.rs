@@ -23,6 +23,9 @@ const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long a new reign waits for those who promised before it tells the outcome.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How many clients may wait for one promotion.
+const WAITING_MAX: usize = 64;
+
 /// What an operator wants of a promotion.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -34,18 +37,32 @@ pub(super) struct Wanted {
 impl Registry {
     pub(super) fn promote(&mut self, asked: &Asked, wanted: Wanted, moment: &Moment, out: &mut Vec<Effect>) {
         if let Some(order) = self.order.as_mut().filter(|order| order.dry_run == wanted.dry_run) {
-            // Sent again, or ordered twice: there is one promotion, and both hear of it.
-            return order.to.push(asked.to);
+            // Sent again, or ordered twice: there is one promotion, and all who ordered it hear of it.
+            if order.to.len() < WAITING_MAX {
+                return order.to.push(asked.to);
+            }
+            let message = format!("{WAITING_MAX} clients wait for this promotion already");
+            return asked.fail(
+                Failure::new(ErrorCode::Overloaded, message, "come again in a moment"),
+                out,
+            );
         }
         if let Some(source) = self.is_being_initialised() {
             let message = format!("registry {} is being initialised from {source}", self.name());
             let hint = "wait for its end; `floe registry show` tells how far it is";
             return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
         }
+        if let Some(order) = self.order.as_ref().filter(|_| wanted.dry_run) {
+            let mut report = order.report.clone();
+            report.dry_run = true;
+            return asked.answer(Response::Promotion(Box::new(report)), out);
+        }
         if self.order.is_some() || matches!(self.seat, Seat::Preparing(_)) {
             let message = format!("registry {} is on its way to lead already", self.name());
-            let hint = "`floe status` shows what came of it";
-            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
+            return asked.fail(
+                Failure::new(ErrorCode::Overloaded, message, "come again in a moment"),
+                out,
+            );
         }
         let report = PromotionReport {
             registry: self.name().to_string(),
@@ -158,7 +175,7 @@ impl Registry {
                 (order.report.proven, order.report.proof) = (proof.proven, proof.text);
                 None
             }
-            Decision::Outdated { code, reason } => Some(format!("{}: {reason}", code.as_str())),
+            Decision::Outdated { code, reason, .. } => Some(format!("{}: {reason}", code.as_str())),
             Decision::Wait { reason } => Some(reason),
             Decision::Yield { .. } | Decision::Superseded { .. } => None,
         };

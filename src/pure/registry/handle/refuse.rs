@@ -77,6 +77,7 @@ impl Registry {
             Relation::Older(ours) | Relation::Diverged { ours, .. } => (ours.fork, ours.updates),
             _ => (0, 0),
         };
+        let s = if surplus == 1 { "" } else { "s" };
         let choose = format!(
             "`floe registry compare {me} {other}` shows what each has. To go on with what {other} holds: `floe registry init {me} --from {other}`, which keeps what {me} holds in files. To go on with what {me} holds: restart {me} with role = \"master\", or {other} with --initdb-from-replica {me}"
         );
@@ -86,7 +87,7 @@ impl Registry {
                 epoch.number, self.identity.promise.number
             ),
             RefusalCode::ReplicaAhead => format!(
-                "{code}: {me} at {mine} holds {surplus} updates after entry {fork} that master {other} at {theirs} lacks; nothing was overwritten. {choose}"
+                "{code}: {me} at {mine} holds {surplus} update{s} after entry {fork} that master {other} at {theirs} lacks; nothing was overwritten. {choose}"
             ),
             RefusalCode::Diverged => format!(
                 "{code} at entry {fork}: {me} is at {mine}, master {other} at {theirs}, each holds updates that the other lacks; nothing was overwritten. {choose}"

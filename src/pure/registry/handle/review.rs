@@ -1,5 +1,6 @@
 //! Looking without touching: what a reviewing registry refuses, and how the logs of the others stand to the own one.
 
+use super::super::peer::Peer;
 use super::super::seat::Seat;
 use super::super::state::Registry;
 use crate::pure::base::PeerName;
@@ -63,7 +64,7 @@ impl Registry {
 
     /// Who, of those in reach, is under review.
     pub(super) fn reviewer(&self) -> Option<String> {
-        let reviews = |peer: &&super::super::peer::Peer| {
+        let reviews = |peer: &&Peer| {
             peer.linked
                 && peer
                     .status
@@ -93,21 +94,41 @@ impl Registry {
         names.map(|name| self.standing_row(name, answers)).collect()
     }
 
+    /// How a registry's log stands to the own one, by its last word or, where gossip knows more, by that.
+    fn relation_in_words(&self, peer: Option<&Peer>) -> String {
+        let end = self.database.end();
+        let summary = peer.and_then(|peer| peer.summary.as_ref());
+        let heard = peer.and_then(Peer::version);
+        let newer = heard.filter(|heard| summary.is_none_or(|summary| heard.serial > summary.end.serial));
+        match (newer, summary) {
+            (Some(heard), _) if heard.serial > end.serial => {
+                format!("may hold {} entries more", heard.serial - end.serial)
+            }
+            (Some(heard), _) => match self.database.digest_at(heard.serial) {
+                Some(digest) if digest == heard.digest && heard.serial == end.serial => "same".to_owned(),
+                Some(digest) if digest == heard.digest => format!("lacks {} entries", end.serial - heard.serial),
+                Some(_) => "diverged".to_owned(),
+                None => "unknown".to_owned(),
+            },
+            (None, Some(theirs)) => relation_text(self.relation(theirs)),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
     fn standing_row(&self, name: &PeerName, answers: &[Answer]) -> StandingRow {
         let peer = self.peers.get(name);
         let answers = answers.iter().any(|answer| answer.name == *name);
         let status = peer.and_then(|peer| peer.status.as_ref()).filter(|_| answers);
-        let summary = peer.and_then(|peer| peer.summary.as_ref());
         let promised = peer.and_then(|peer| peer.record.as_ref()).map(|record| record.obeys);
         StandingRow {
             name: name.to_string(),
             answers,
             standing: status.map(|status| status.standing.to_string()).unwrap_or_default(),
             version: peer
-                .and_then(super::super::peer::Peer::version)
+                .and_then(Peer::version)
                 .map(|version| version.to_string())
                 .unwrap_or_default(),
-            relation: summary.map_or_else(|| "unknown".to_owned(), |theirs| relation_text(self.relation(theirs))),
+            relation: self.relation_in_words(peer),
             promise: status
                 .map(|status| status.promise)
                 .or(promised)

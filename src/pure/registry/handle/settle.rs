@@ -2,7 +2,7 @@
 
 use super::super::effect::{Effect, Target};
 use super::super::seat::Seat;
-use super::super::state::Registry;
+use super::super::state::{Position, Registry};
 use crate::pure::base::{Moment, Time};
 use crate::pure::lineage::compare::{Relation, compare};
 use crate::pure::membership::{Record, Remembered};
@@ -46,15 +46,21 @@ impl Registry {
 
     fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         let (standing, reason) = self.standing();
-        let now = (standing, self.standing_detail().unwrap_or(reason));
+        let now = (standing, self.standing_detail().unwrap_or_else(|| reason.clone()));
         if self.told.standing.as_ref() != Some(&now) {
             self.happened(moment, standing.as_str(), now.1.clone(), out);
             self.told.standing = Some(now);
         }
-        let preparing = matches!(self.seat, Seat::Preparing(_));
-        let unproven = self.identity.initialised.unproven.is_some();
-        let status = (self.identity.promise, self.reign(), standing, [preparing, unproven]);
-        if self.told.status.replace(status) != Some(status) {
+        let position = Position {
+            promise: self.identity.promise,
+            claim: self.reign(),
+            standing,
+            reason,
+            preparing: matches!(self.seat, Seat::Preparing(_)),
+            unproven: self.identity.initialised.unproven.is_some(),
+        };
+        if self.told.status.as_ref() != Some(&position) {
+            self.told.status = Some(position);
             let message = Message::Status(Box::new(self.status()));
             for peer in self.peers.values().filter(|peer| peer.linked) {
                 out.push(Effect::Send {

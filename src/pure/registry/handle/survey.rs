@@ -7,7 +7,7 @@ use super::super::state::Registry;
 use super::candidacy::answer_of;
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::claim::{Data, judge};
-use crate::pure::lineage::promote::{Answer, Decision, Intent, Own, Silent, Terms, decide};
+use crate::pure::lineage::promote::{Answer, Decision, Intent, OutdatedCode, Own, Silent, Terms, decide};
 use crate::pure::lineage::{Digest, Epoch, Serial, Summary};
 use crate::pure::membership::{PeerKind, Standing};
 use crate::pure::protocol::Message;
@@ -259,10 +259,20 @@ impl Registry {
             Decision::Superseded { by: (name, epoch) } => {
                 return self.superseded(intent, &name, epoch, moment, out);
             }
-            Decision::Outdated { code, reason } => (
+            Decision::Outdated {
+                code: OutdatedCode::ForeignStore,
+                holder,
+                reason,
+            } => (
                 Standing::Outdated,
                 format!(
-                    "{}: {reason}. Promote the one that is ahead (floe registry promote NAME), or let {me} follow: floe registry demote {me}. --accept-loss overrides what is only remembered, --force the rest",
+                    "FOREIGN_STORE: {reason}: a wrong address in the locator list, or a wrong data folder. To give up what {me} holds (it is kept in files): floe registry init {me} --from {holder}; --force leads all the same"
+                ),
+            ),
+            Decision::Outdated { code, holder, reason } => (
+                Standing::Outdated,
+                format!(
+                    "{}: {reason}. Promote the one that is ahead: floe registry promote {holder}; {me} follows it then. `floe registry compare {me} {holder}` shows the difference. To lead all the same: floe registry promote {me} --accept-loss where it is only remembered, --force where it answers",
                     code.as_str()
                 ),
             ),
