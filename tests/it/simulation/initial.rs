@@ -4,8 +4,8 @@
 use super::history::History;
 use super::oracle::Oracle;
 use super::world::{Checked, World};
-use floe::pure::lineage::{Digest, EntryKind, Serial};
 use floe::pure::base::PeerName;
+use floe::pure::lineage::{Digest, EntryKind, Serial};
 use floe::pure::membership::Identity;
 use floe::pure::registry::SetAside;
 
@@ -61,8 +61,7 @@ impl World {
     /// Does this peer hold the entry, or did it until an operator replaced its database?
     pub(super) fn has_held(&self, index: usize, entry: Digest) -> bool {
         let (peer, history) = (&self.peers[index], &self.oracle.history);
-        history.contains(peer.disk.end, entry)
-            || (peer.replaced.iter()).any(|replaced| replaced.held(history, entry))
+        history.contains(peer.disk.end, entry) || (peer.replaced.iter()).any(|replaced| replaced.held(history, entry))
     }
 }
 
@@ -97,4 +96,3 @@ fn check_export(name: &PeerName, history: &History, aside: &SetAside, fork: Seri
         None => Ok(()),
     }
 }
-

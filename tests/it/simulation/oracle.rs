@@ -145,7 +145,11 @@ impl Oracle {
             && same_database
             && update.epoch.number < reign.epoch.number
             && update.copies >= self.min_copies;
-        if self.disks_lie || !concerns || self.is_kept(reign.log, update.entry) {
+        if self.disks_lie
+            || !concerns
+            || self.is_kept(reign.log, update.entry)
+            || self.is_left_behind(reign.log, update)
+        {
             return Ok(());
         }
         Err(format!(
@@ -157,6 +161,14 @@ impl Oracle {
         ))
     }
 
+    /// An operator let somebody lead whom its log did not name, and so without those who hold the update: whatever is built
+    /// on that log counts its registries anew.
+    fn is_left_behind(&self, log: Digest, update: &Acknowledged) -> bool {
+        let behind = |reign: &Began| {
+            reign.unrecorded && self.history.contains(log, reign.log) && !self.history.contains(reign.log, update.entry)
+        };
+        self.reigns.iter().any(behind)
+    }
     fn is_kept(&self, log: Digest, entry: Digest) -> bool {
         self.history.contains(log, entry) || self.is_given_up(entry)
     }
@@ -174,12 +186,10 @@ impl Oracle {
     /// An operator is told that a registry leads and that it is proven to lack nothing.
     pub(super) fn promoted(&self, number: u64, log: Digest) -> Result<(), String> {
         let concerns = |update: &&Acknowledged| {
-            update.epoch.number < number
-                && update.copies >= self.min_copies
-                && self.history.fork(log, update.entry) > 0
+            update.epoch.number < number && update.copies >= self.min_copies && self.history.fork(log, update.entry) > 0
         };
         let mut earlier = self.acknowledged.iter().filter(concerns);
-        match earlier.find(|update| !self.is_kept(log, update.entry)) {
+        match earlier.find(|update| !self.is_kept(log, update.entry) && !self.is_left_behind(log, update)) {
             Some(update) if !self.disks_lie => Err(format!(
                 "promise 1: a promotion into epoch {number} is told to be proven, and its log lacks entry {} of epoch {}, acknowledged with {} copies",
                 self.history.serial(update.entry),

@@ -49,10 +49,7 @@ impl World {
     /// Notes what an event means for the oracle, before the core hears of it.
     pub(super) fn before_event(&mut self, index: usize, event: &Event) -> Before {
         let before = self.peers[index].core.as_ref().and_then(Core::registry);
-        let (standing, reign) = (
-            before.map(|core| core.standing().0),
-            before.and_then(Registry::reign),
-        );
+        let (standing, reign) = (before.map(|core| core.standing().0), before.and_then(Registry::reign));
         let deployment = before.map(|core| core.database().deployment().clone());
         let mut from_reviewer = false;
         let now = self.now;
@@ -78,6 +75,7 @@ impl World {
                 match **request {
                     Request::LeadAlone => self.peers[index].alone = true,
                     Request::Promote { dry_run: false, .. } => self.peers[index].ordered = true,
+                    Request::Initialise { .. } => self.peers[index].initialising = true,
                     _ => {}
                 }
                 self.next += 1;
@@ -167,7 +165,9 @@ impl World {
         let seen = registries.keys().filter(|other| seen(other)).count() + unnamed;
         let seen = u64::try_from(seen).expect("few");
         if !peer.alone && seen < self.setup.sight.needed(known) {
-            return Err(format!("promise 5: {name} writes and sees {seen} of {known} registries"));
+            return Err(format!(
+                "promise 5: {name} writes and sees {seen} of {known} registries"
+            ));
         }
         Ok(())
     }

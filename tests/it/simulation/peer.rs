@@ -72,6 +72,8 @@ pub(super) struct Peer {
     pub(super) alone: bool,
     /// An operator ordered its promotion since it started.
     pub(super) ordered: bool,
+    /// An operator ordered its initialisation since it started.
+    pub(super) initialising: bool,
     /// It hands its reign over.
     pub(super) handing: Option<Handing>,
     /// What it keeps of the database that it is about to give up.
@@ -119,6 +121,7 @@ impl Peer {
             heard: BTreeMap::new(),
             alone: false,
             ordered: false,
+            initialising: false,
             handing: None,
             aside: None,
             replaced: Vec::new(),
@@ -147,7 +150,7 @@ impl Peer {
         self.closing = false;
         self.stalled = None;
         self.heard.clear();
-        (self.alone, self.ordered) = (false, false);
+        (self.alone, self.ordered, self.initialising) = (false, false, false);
         self.handing = None;
         self.aside = None;
         self.core.take().is_some()

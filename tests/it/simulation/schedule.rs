@@ -125,7 +125,9 @@ fn world(seed: u64, off: Option<Off>) -> World {
     let mut world = World::new(setup, seed);
     world.setup.log_keep = world.chance.pick(&[3, 8, 10_000]);
     world.setup.require_proof = world.chance.hits(3, 5);
-    world.setup.sight = world.chance.pick(&[Sight::Off, Sight::Off, Sight::Majority, Sight::Any]);
+    world.setup.sight = world
+        .chance
+        .pick(&[Sight::Off, Sight::Off, Sight::Majority, Sight::Any]);
     if world.chance.hits(1, 3) {
         world.wall_dice = Some(Chance::new(seed));
     }
@@ -257,7 +259,7 @@ fn quiet(world: &mut World) -> Checked {
 /// From here on nothing breaks any more.
 pub(super) fn end_of_faults(world: &mut World) -> Checked {
     (world.deaths, world.groups, world.mishaps, world.network.loss) = (0, 0, 0, 0);
-    world.trap = None;
+    (world.peace, world.trap) = (true, None);
     world.heal();
     let peers = world.peers.len();
     for index in world.registries() {
@@ -278,7 +280,11 @@ fn put_in_line(world: &mut World, index: usize) -> Checked {
     let Start { readonly, initdb, .. } = world.peers[index].start;
     // An order of the time of faults may have made a replica a candidate.
     let replica = world.is_up(index) && world.core(index).view().role == Role::Replica;
-    let content = world.is_up(index) && ((role == Role::Replica && replica) || leads) && !readonly && initdb.is_none();
+    let content = world.is_up(index)
+        && ((role == Role::Replica && replica) || leads)
+        && !readonly
+        && initdb.is_none()
+        && !world.peers[index].initialising;
     if content && world.chance.hits(2, 3) {
         return Ok(());
     }

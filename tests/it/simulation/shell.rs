@@ -358,7 +358,13 @@ impl World {
         }
         Ok(false)
     }
-    fn reply(&mut self, index: usize, to: ReplyTo, response: Response, acknowledges: Option<(Epoch, Digest)>) -> Checked {
+    fn reply(
+        &mut self,
+        index: usize,
+        to: ReplyTo,
+        response: Response,
+        acknowledges: Option<(Epoch, Digest)>,
+    ) -> Checked {
         let Some(ticket) = self.tickets.get_mut(&to) else {
             return Err(format!("reply {} was not asked for", to.0));
         };

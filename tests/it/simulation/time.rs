@@ -149,6 +149,7 @@ impl World {
             Todo::Gossip { from, to } => self.gossip(from, to),
             Todo::Sync { peer, .. } => self.sync(peer),
             Todo::Kept { peer, .. } => self.kept(peer),
+            Todo::Die { .. } if self.peace => Ok(()),
             Todo::Die { peer, .. } => {
                 self.crash(peer);
                 Ok(())
@@ -175,13 +176,21 @@ impl World {
     fn kept(&mut self, index: usize) -> Checked {
         let full = self.chance.hits(1, 10);
         let kept = Kept {
-            surplus: match self.peers[index].aside.as_ref().and_then(|aside| aside.surplus.as_ref()) {
+            surplus: match self.peers[index]
+                .aside
+                .as_ref()
+                .and_then(|aside| aside.surplus.as_ref())
+            {
                 Some(_) => "a file".to_owned(),
                 None => String::new(),
             },
             ..Kept::default()
         };
-        let outcome = if full { Err("the disk is full".to_owned()) } else { Ok(kept) };
+        let outcome = if full {
+            Err("the disk is full".to_owned())
+        } else {
+            Ok(kept)
+        };
         self.event(index, Event::SetAside(outcome))
     }
     /// Is it for a peer's present life?

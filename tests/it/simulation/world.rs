@@ -92,6 +92,8 @@ pub(super) struct World {
     pub(super) groups: u64,
     pub(super) queue: BTreeMap<(u64, u64), Todo>,
     pub(super) next: u64,
+    /// Nothing breaks any more.
+    pub(super) peace: bool,
     /// Somebody dies at a step of a promotion.
     pub(super) trap: Option<Trap>,
     /// Steps wall clocks.
@@ -126,6 +128,7 @@ impl World {
             steps: 0,
             queue: BTreeMap::new(),
             next: 0,
+            peace: false,
             trap: None,
             wall_dice: None,
         }
