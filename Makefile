@@ -1,11 +1,14 @@
 # Short names for tools/; each works without make as well.
-.PHONY: dev story test verify fix
+.PHONY: dev story test verify nightly fix
 dev:
 	tools/dev
 story:
 	tools/dev --story
 test verify:
 	tools/test
+# Millions of simulated lives; takes hours.
+nightly:
+	tools/simulate 200000
 fix:
 	cargo fmt --all
 	cargo clippy --workspace --all-targets --features mutants --fix --allow-dirty --allow-staged

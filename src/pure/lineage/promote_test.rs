@@ -208,10 +208,16 @@ fn a_restart_deposes_nobody() {
     // Somebody promised to a candidate that is not in sight.
     Case::new(Resume, 1, own())
         .hears(answer("r2", 2, own()))
+        .misses(silent("r3", None, 0))
         .gives("wait r2 has promised epoch 2");
     Case::new(Resume, 2, own())
         .hears(answer("r2", 1, own()))
+        .misses(silent("r3", None, 0))
         .gives("wait r1 has promised epoch 2");
+    // Everybody answers, and nobody is after it.
+    Case::new(Resume, 1, own())
+        .hears(answer("r2", 2, own()))
+        .gives("reign 3 proven");
     // But that candidate was this one, before it died.
     Case::new(Resume, 2, own())
         .drew(2)
@@ -485,7 +491,10 @@ fn a_promise_that_nobody_will_reign_by_holds_nobody_back() {
         claim: claim.map(epoch),
         ..answer("r2", 5, own())
     };
-    let resuming = || Case::new(Resume, 1, own()).hears(answer("r3", 5, own()));
+    let resuming = || {
+        let case = Case::new(Resume, 1, own()).hears(answer("r3", 5, own()));
+        case.misses(silent("r4", None, 0))
+    };
     // Drawn by whom nobody hears: it may reign.
     resuming().gives("wait r3 has promised epoch 5");
     resuming()

@@ -15,6 +15,8 @@ pub(super) struct Order {
     pub(super) accept_loss: bool,
     pub(super) force: bool,
     pub(super) stage: Stage,
+    /// It asked around by itself when the order came, and goes on with that when the order comes to nothing.
+    pub(super) asked_around: bool,
     /// What is told about it so far.
     pub(super) report: PromotionReport,
 }
@@ -29,6 +31,7 @@ impl Order {
             accept_loss: false,
             force: false,
             stage: Stage::Promising,
+            asked_around: true,
             report: PromotionReport {
                 registry,
                 ..PromotionReport::default()

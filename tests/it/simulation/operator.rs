@@ -75,7 +75,10 @@ impl Operator {
     fn order(&mut self, world: &mut World) -> Checked {
         match world.chance.below(100) {
             0..60 => order_trouble::promote(world, self.reckless),
-            60..75 => order_trouble::pause(world),
+            60..75 => {
+                order_trouble::pause(world);
+                Ok(())
+            }
             _ if self.gentle => Ok(()),
             75..82 => order_trouble::demote(world, self.reckless),
             82..86 => order_trouble::lead_alone(world),

@@ -42,10 +42,9 @@ pub(super) fn initialise(world: &mut World) -> Checked {
 }
 
 /// A registry stands still for up to ten seconds.
-pub(super) fn pause(world: &mut World) -> Checked {
+pub(super) fn pause(world: &mut World) {
     let index = any(world);
     let longest = world.chance.pick(&[50, 3_000, 10_000]);
     let millis = world.chance.between(1, longest);
     world.pause(index, millis);
-    Ok(())
 }

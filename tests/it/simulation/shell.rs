@@ -150,7 +150,7 @@ impl World {
                 _ => None,
             };
             self.write(index, held.effect)?;
-            if self.springs(step, None)? {
+            if self.springs(step, None) {
                 self.crash(index);
                 return Ok(());
             }
@@ -306,7 +306,7 @@ impl World {
                     let step = Trap::of_message(&message);
                     let arrivals = self.network.send(index, other, message, self.now, &mut self.chance);
                     self.arrive(arrivals);
-                    return self.springs(step, Some(other));
+                    return Ok(self.springs(step, Some(other)));
                 }
             }
             // How far an initialisation is.

@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use super::core::Event;
 use super::time::Todo;
-use super::world::{Checked, World};
+use super::world::World;
 use floe::pure::lineage::EntryKind;
 use floe::pure::protocol::{Message, ReplyTo};
 use floe::pure::registry::Batch;
@@ -67,30 +67,30 @@ impl Trap {
 
 impl World {
     /// A step was done. True: whoever did it dies now.
-    pub(super) fn springs(&mut self, step: Option<Step>, receiver: Option<usize>) -> Result<bool, String> {
+    pub(super) fn springs(&mut self, step: Option<Step>, receiver: Option<usize>) -> bool {
         let Some(trap) = self.trap.as_mut().filter(|trap| Some(trap.step) == step) else {
-            return Ok(false);
+            return false;
         };
         if trap.spare > 0 {
             trap.spare -= 1;
-            return Ok(false);
+            return false;
         }
         let victim = trap.victim;
         self.trap = None;
         self.trace.say(self.now, || format!("trap at {step:?}: {victim:?}"));
         match (victim, receiver) {
-            (Victim::Client, _) => self.clients_leave()?,
+            (Victim::Client, _) => self.clients_leave(),
             (Victim::Receiver, Some(peer)) => {
                 let wait = self.chance.below(2 * self.network.delay.1);
                 let boot = self.peers[peer].boot;
                 self.later(self.now + wait, Todo::Die { peer, boot });
             }
-            (Victim::Actor | Victim::Receiver, _) => return Ok(true),
+            (Victim::Actor | Victim::Receiver, _) => return true,
         }
-        Ok(false)
+        false
     }
     /// Nobody waits for the outcome of an order any more. What they would have heard is still checked.
-    fn clients_leave(&mut self) -> Checked {
+    fn clients_leave(&mut self) {
         let open = self.tickets.iter();
         let open = open.filter(|(_, ticket)| ticket.order.is_some() && ticket.response.is_none());
         let open = open.map(|(to, ticket)| (*to, ticket.peer));
@@ -101,6 +101,5 @@ impl World {
             let event = Event::Cancelled { to };
             self.later(self.now, Todo::Tell { peer, boot, event });
         }
-        Ok(())
     }
 }

@@ -92,7 +92,8 @@ impl Registry {
             });
         }
         // A master that may not lead asks around by itself; the order does that now.
-        if matches!(self.seat, Seat::Surveying(_) | Seat::Resting { .. }) {
+        let asked_around = matches!(self.seat, Seat::Surveying(_) | Seat::Resting { .. });
+        if asked_around {
             self.seat = Seat::Idle;
         }
         let until = moment.now.after(self.config.discovery_window);
@@ -102,6 +103,7 @@ impl Registry {
             accept_loss: wanted.accept_loss,
             force: wanted.force,
             stage: Stage::Asking { waiting, until },
+            asked_around,
             report,
         });
         self.order_progress(moment, out);
@@ -181,9 +183,9 @@ impl Registry {
         };
         order.report.refusal = refusal.clone().unwrap_or_default();
         if order.dry_run {
-            let report = Box::new(order.report.clone());
+            let (report, asked_around) = (Box::new(order.report.clone()), order.asked_around);
             self.end_order(&Response::Promotion(report), out);
-            return self.stand_by(moment);
+            return self.stand_by(asked_around, moment);
         }
         if let Some(reason) = refusal {
             return self.give_up(ErrorCode::Precondition, &reason, moment, out);
@@ -327,6 +329,7 @@ impl Registry {
     /// The order comes to nothing. Who promised meanwhile is told by the status that this registry is no candidate.
     pub(super) fn give_up(&mut self, code: ErrorCode, reason: &str, moment: &Moment, out: &mut Vec<Effect>) {
         let me = self.name().clone();
+        let asked_around = self.order.as_ref().is_some_and(|order| order.asked_around);
         self.happened(moment, "promotion given up", reason, out);
         let hint = match code {
             ErrorCode::Precondition => format!(
@@ -340,12 +343,14 @@ impl Registry {
         if !matches!(self.seat, Seat::Reviewing) && self.identity.ordered.take().is_some() {
             out.push(Effect::Identity(Box::new(self.identity.clone())));
         }
-        self.stand_by(moment);
+        self.stand_by(asked_around, moment);
     }
 
-    /// Back to what it does without an order: a replica looks for a master, a master asks around from time to time.
-    fn stand_by(&mut self, moment: &Moment) {
+    /// Back to what it does without an order: a replica looks for a master, a master asks around from time to time. One that
+    /// did neither, because its number is contested, is left alone: an order that changed nothing chose nobody.
+    fn stand_by(&mut self, asked_around: bool, moment: &Moment) {
         match (&self.seat, self.role) {
+            (Seat::Idle, Role::Master) if !asked_around => {}
             (Seat::Reviewing | Seat::Leading(_) | Seat::Following(_), _) => {}
             (_, Role::Master) => self.rest(Intent::Resume, moment),
             (_, Role::Replica) => {
