@@ -29,7 +29,7 @@ fn put(deployment: &mut Arc<Deployment>, number: u64, serial: u64) -> Duration {
         )
         .expect("memory");
     }
-    let update = Update::PutApplication(ApplicationRecord {
+    let update = Update::PutApplication(Box::new(ApplicationRecord {
         descriptor: Application::from_toml(&text, "cost.toml").expect("it is valid"),
         revision: serial,
         version: Version::default(),
@@ -37,7 +37,7 @@ fn put(deployment: &mut Arc<Deployment>, number: u64, serial: u64) -> Duration {
         actor: String::new(),
         changes: None,
         rolled_back_to: None,
-    });
+    }));
     let begin = Instant::now();
     Arc::make_mut(deployment).apply(&update, serial).expect("it fits");
     begin.elapsed()

@@ -3,7 +3,7 @@
 use super::journal::Record;
 use super::{Settings, Supervisor, find};
 use crate::pure::base::{RunId, ServerId};
-use crate::pure::model::{Activation, AdapterSpec, Ready, ServerSpec};
+use crate::pure::model::{AdapterSpec, ServerSpec};
 use crate::pure::supervisor::{Event, Exit, Ports, Running};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,17 +17,13 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 fn spec(run: &[&str]) -> ServerSpec {
     ServerSpec {
-        id: "s".parse().unwrap(),
-        application: "a".parse().unwrap(),
-        run: run.iter().map(|word| (*word).to_owned()).collect(),
-        activation: Activation::Manual,
-        ready: Ready::AtOnce,
-        environment: BTreeMap::new(),
-        directory: None,
         activation_timeout: Duration::from_secs(10),
         deactivation_timeout: Duration::from_secs(10),
-        ports: BTreeMap::new(),
-        adapters: Vec::new(),
+        ..ServerSpec::new(
+            "s".parse().unwrap(),
+            "a".parse().unwrap(),
+            run.iter().map(|word| (*word).to_owned()).collect(),
+        )
     }
 }
 

@@ -61,11 +61,8 @@ impl Life {
         let before = self.core.deployment().applications.get(name.as_str());
         let revision = before.map_or(0, |record| record.revision) + 1;
         let descriptor = Application {
-            name: name.parse().unwrap(),
             description: "x".repeat([3, 200, 9_000][dice.below(3)]),
-            variables: BTreeMap::new(),
-            groups: Vec::new(),
-            nodes: BTreeMap::new(),
+            ..Application::new(name.parse().unwrap())
         };
         let payload = Payload::PutApplication(ApplicationPayload {
             descriptor,

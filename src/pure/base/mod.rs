@@ -5,6 +5,7 @@ pub mod hex;
 pub mod id;
 pub mod limits;
 pub mod shared_map;
+pub mod signal;
 pub mod time;
 
 pub use endpoint::Address;
@@ -13,4 +14,5 @@ pub use id::{
     RunId, ServerId,
 };
 pub use shared_map::{SharedMap, SharedSet};
+pub use signal::Signal;
 pub use time::{Moment, Time, WallTime};

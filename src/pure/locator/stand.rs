@@ -77,6 +77,7 @@ fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>
     let next = next.map_or_else(String::new, |time| format!("; next try {time}"));
     let who = match spec.activation {
         Activation::Manual => ", and only an operator starts it",
+        Activation::Session => ", and only the session that holds it starts it",
         Activation::OnDemand | Activation::Always => "",
     };
     let known = match state {

@@ -21,7 +21,7 @@ pub const REMOVALS_KEPT: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
     /// An application, new or changed.
-    PutApplication(ApplicationRecord),
+    PutApplication(Box<ApplicationRecord>),
     /// An application goes with its servers.
     RemoveApplication(ApplicationName),
     /// A registry belongs to the grid, or its address changed.

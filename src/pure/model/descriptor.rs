@@ -17,15 +17,74 @@ pub struct Application {
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Values for `${name}`; a node's own win over these.
+    /// Values for `${name}`; a node's own win over these, a template's parameters over both.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// Named sets of properties that servers write into their files, by name.
+    #[serde(default, rename = "properties", skip_serializing_if = "BTreeMap::is_empty")]
+    pub property_sets: BTreeMap<String, PropertySet>,
+    /// Servers with holes, by name.
+    #[serde(default, rename = "template", skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, Server>,
     /// Replica groups.
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
     /// What each node runs, by the node's name. The node need not exist yet.
     #[serde(default, rename = "node", skip_serializing_if = "BTreeMap::is_empty")]
     pub nodes: BTreeMap<PeerName, Node>,
+    /// Parts that are chosen when the file is read, by name. None is left in what is stored.
+    #[serde(default, rename = "target", skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, Target>,
+}
+
+impl Application {
+    /// An application without anything in it.
+    pub fn new(name: ApplicationName) -> Self {
+        Self {
+            name,
+            description: String::new(),
+            variables: BTreeMap::new(),
+            property_sets: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            groups: Vec::new(),
+            nodes: BTreeMap::new(),
+            targets: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is laid over the application when the target is chosen: variables and sets replace those of their name, groups and
+/// servers those of their id where they are, field by field; the rest is added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// As in the application.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// As in the application.
+    #[serde(default, rename = "properties", skip_serializing_if = "BTreeMap::is_empty")]
+    pub property_sets: BTreeMap<String, PropertySet>,
+    /// As in the application.
+    #[serde(default, rename = "template", skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, Server>,
+    /// As in the application.
+    #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// As in the application.
+    #[serde(default, rename = "node", skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<PeerName, Node>,
+}
+
+/// A named set of properties, or what one file of a server holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PropertySet {
+    /// Sets that it starts from, in order: a later one wins. Circles are refused; one set may be reached in two ways.
+    #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
+    /// Its own properties, which win over those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
 }
 
 /// What one node runs of an application.
@@ -35,22 +94,39 @@ pub struct Node {
     /// Values for `${name}` on this node.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+    /// Property sets of this node, which win over the application's of their name.
+    #[serde(default, rename = "properties", skip_serializing_if = "BTreeMap::is_empty")]
+    pub property_sets: BTreeMap<String, PropertySet>,
     /// Its servers.
     #[serde(default, rename = "server", skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<Server>,
 }
 
-/// One server: a process to run. Texts may hold `${variables}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One server: a process to run; or a template of servers. Texts may hold `${variables}`.
+///
+/// A server of a template has the template's fields where it names none itself; of maps (environment, ports, logs, labels)
+/// each key by itself; adapters, objects and files are the template's, then its own, those of one name laid over each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// Its id, unique in the grid; may hold variables.
+    /// Its id, unique in the grid; may hold variables. Empty where the template gives it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
+    /// The template that it is made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Values for the template's parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, String>,
+    /// In a template only: its parameters by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Parameter>,
     /// Program and arguments; no shell is involved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
     /// Who starts it. Default: manual.
-    #[serde(default)]
-    pub activation: Activation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
     /// When it counts as active. Default: as soon as it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
@@ -60,29 +136,159 @@ pub struct Server {
     /// Working directory. Default: the server's own directory below the node's data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// The user that it runs as. Default: the node's own, or the one that the node's configuration names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// A command that stops it. Default: `stop_signal`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// The signal that stops it, as `"SIGQUIT"`. Default SIGTERM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
+    /// The signal that tells it that its files have changed, as `"SIGHUP"`. Default: none is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_signal: Option<String>,
     /// How long until it must be ready, as `"30s"`. Default 60 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation_timeout: Option<String>,
     /// How long between SIGTERM and SIGKILL, as `"10s"`. Default 60 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deactivation_timeout: Option<String>,
+    /// When it is disabled because it fails. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_after: Option<DisableAfter>,
     /// Ports by name for `${port.NAME}`; 0 lets the node choose. A port that is not listed is chosen by the node.
     #[serde(default, rename = "port", skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
+    /// How much of its output is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+    /// Log files that it writes itself and that people may read, by name.
+    #[serde(default, rename = "log", skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<String, String>,
+    /// For people and programs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The first of its allocatables that a session takes claims the whole server. Default: only with `session` activation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive: Option<bool>,
+    /// Files that the node writes into `${server.config}` before it starts.
+    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
     /// What it offers.
     #[serde(default, rename = "adapter", skip_serializing_if = "Vec::is_empty")]
     pub adapters: Vec<Adapter>,
     /// Well-known objects that live in it.
     #[serde(default, rename = "object", skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Object>,
+    /// Objects that one session at a time may hold.
+    #[serde(default, rename = "allocatable", skip_serializing_if = "Vec::is_empty")]
+    pub allocatables: Vec<Allocatable>,
 }
 
-/// Readiness as written: exactly one of the fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A parameter of a template.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its value where a server gives none; without it, every server must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// Readiness as written: exactly one of the fields, but `path` goes with `http`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
     /// Ready when a connection to this adapter's endpoint is accepted.
-    pub tcp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<String>,
+    /// Ready when a GET at this adapter's endpoint is answered by a status from 200 to 399.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// The path of that GET. Default `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Ready when it says so itself (sd_notify).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<bool>,
+    /// Ready when it has run this long, as `"500ms"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// What a server may use, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Processors, as `"1.5"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+    /// Memory, as `"512MiB"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// Open descriptors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Processes and threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<u64>,
+}
+
+/// When a failing server is disabled, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisableAfter {
+    /// After so many failures in a row, at least 1.
+    pub failures: u32,
+    /// For how long, as `"10m"`. Default: until an operator enables or starts it.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
+}
+
+/// How much of a server's output is kept, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// A file that is larger is rotated, as `"16MiB"`, the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate: Option<String>,
+    /// How many rotated files are kept. Default 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+}
+
+/// A file that the node writes for a server: one `key=value` a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name, without a folder; the file is `${server.config}/NAME`.
+    pub name: String,
+    /// Property sets that it starts from, in order: a later one wins.
+    #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
+    /// Its own properties, which win over those.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+}
+
+/// An object that one session at a time may hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allocatable {
+    /// Its id, unique in the grid; an ordinary object of the same server and adapter may have the same.
+    pub id: String,
+    /// Its type, for allocation by type.
+    #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// The adapter of the server that it lives in. Default: the server's first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// What allocators may look at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A named set of endpoints.

@@ -107,12 +107,21 @@ fn compare_servers(
             .map(|adapter| (adapter.name.clone(), adapter.endpoint.clone()));
         pairs.collect()
     };
+    let files = |spec: &ServerSpec| -> BTreeMap<String, BTreeMap<String, String>> {
+        let pairs = spec
+            .files
+            .iter()
+            .map(|file| (file.name.clone(), file.properties.clone()));
+        pairs.collect()
+    };
     let restarts = [
         details.field("node", old_node, new_node),
         details.field("run", &old.run, &new.run),
         details.map("environment", &old.environment, &new.environment),
         details.field("directory", &old.directory, &new.directory),
         details.map("port", &old.ports, &new.ports),
+        details.field("user", &old.user, &new.user),
+        details.field("limits", &old.limits, &new.limits),
         details.field("ready", &old.ready, &new.ready),
         details.map("endpoint", &endpoints(old), &endpoints(new)),
     ];
@@ -124,6 +133,14 @@ fn compare_servers(
             &old.deactivation_timeout,
             &new.deactivation_timeout,
         ),
+        details.field("stop", &old.stop, &new.stop),
+        details.field("reload", &old.reload, &new.reload),
+        details.field("output", &old.output, &new.output),
+        details.map("log", &old.logs, &new.logs),
+        details.map("file", &files(old), &files(new)),
+        details.field("disable_after", &old.disable_after, &new.disable_after),
+        details.map("label", &old.labels, &new.labels),
+        details.field("exclusive", &old.exclusive, &new.exclusive),
         compare_adapters(old, new, details),
     ];
     if restarts.contains(&true) {

@@ -5,7 +5,7 @@
 //! judge what comes out: that is `validate`.
 
 use super::descriptor::{Adapter, Application, Group, Node, Object, ObjectHome, ObjectRecord, Server};
-use super::spec::{AdapterSpec, Ready, ServerSpec};
+use super::spec::{AdapterSpec, Ready, ServerSpec, TIMEOUT_DEFAULT};
 use super::substitute::{Scope, SubstituteError, port_of, variables_of};
 use super::validate::{Faults, server_place, shown};
 use crate::pure::base::{ApplicationName, PeerName, ServerId};
@@ -16,8 +16,6 @@ use std::time::Duration;
 
 pub use super::substitute::fill;
 
-/// How long until a server must be ready, and between SIGTERM and SIGKILL, when nothing is written.
-pub const TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 /// Longest timeout that can be written.
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
@@ -109,9 +107,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         });
         let environment = environment.collect();
         let mut spec = ServerSpec {
-            application: application.clone(),
-            run,
-            activation: written.activation,
+            activation: written.activation.unwrap_or_default(),
             ready: self.ready(written),
             environment,
             directory: written
@@ -126,17 +122,15 @@ impl<'r, 'a> Reader<'r, 'a> {
                 .iter()
                 .filter_map(|adapter| self.adapter(adapter, &id))
                 .collect(),
-            id,
+            ..ServerSpec::new(id.clone(), application.clone(), run)
         };
         spec.ports = with_mentioned_ports(&spec);
         spec
     }
 
     fn ready(&mut self, written: &Server) -> Ready {
-        let name = written
-            .ready
-            .as_ref()
-            .and_then(|ready| self.finished("ready.tcp", &ready.tcp));
+        let tcp = written.ready.as_ref().and_then(|ready| ready.tcp.as_ref());
+        let name = tcp.and_then(|text| self.finished("ready.tcp", text));
         name.map_or(Ready::AtOnce, Ready::Tcp)
     }
 

@@ -43,11 +43,6 @@ fn a_server_is_expanded_whole() {
         priority,
     };
     let expected = ServerSpec {
-        id: id("web-7"),
-        application: "shop".parse().unwrap(),
-        run: ["/srv/shop/web", "--port", "${port.http}", "--cost", "$$5"]
-            .map(str::to_owned)
-            .to_vec(),
         activation: Activation::OnDemand,
         ready: Ready::Tcp("http".into()),
         environment: [("WHERE", "/srv/shop/n1/web-7"), ("ADMIN", "${port.admin}")]
@@ -55,7 +50,6 @@ fn a_server_is_expanded_whole() {
             .into(),
         directory: Some("${server.data}/n1".into()),
         activation_timeout: Duration::from_secs(90),
-        deactivation_timeout: TIMEOUT_DEFAULT,
         ports: [("admin", 0), ("http", 0), ("metrics", 9100), ("rpc", 0)]
             .map(|(k, v)| (k.to_owned(), v))
             .into(),
@@ -63,6 +57,13 @@ fn a_server_is_expanded_whole() {
             adapter("http", "web-7.http", Some("web"), "http", 3),
             adapter("rpc", "rpc-7", None, "rpc", 0),
         ],
+        ..ServerSpec::new(
+            id("web-7"),
+            "shop".parse().unwrap(),
+            ["/srv/shop/web", "--port", "${port.http}", "--cost", "$$5"]
+                .map(str::to_owned)
+                .to_vec(),
+        )
     };
     assert_eq!(expansion.servers, [("n1".parse().unwrap(), expected)]);
     let object = |id: &str, kind: &str, home| ObjectRecord {

@@ -48,7 +48,7 @@ pub(crate) fn deployed(texts: &[&str]) -> Deployment {
 
 /// Applies an application that must be valid.
 pub(crate) fn put(deployment: &mut Deployment, text: &str, serial: Serial) {
-    let update = Update::PutApplication(record(application(text), serial));
+    let update = Update::PutApplication(Box::new(record(application(text), serial)));
     deployment
         .apply(&update, serial)
         .unwrap_or_else(|faults| panic!("{faults:?} in:\n{text}"));

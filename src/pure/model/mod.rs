@@ -21,7 +21,7 @@ pub use descriptor::Application;
 pub use diff::Plan;
 pub use durable::Values;
 pub use expand::{Expansion, fill};
-pub use spec::{Activation, AdapterSpec, Ready, ServerSpec};
+pub use spec::{Activation, AdapterSpec, DisableAfter, Limits, Output, PropertyFile, Ready, ServerSpec, Stop};
 pub use validate::Fault;
 
 #[cfg(test)]

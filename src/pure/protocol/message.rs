@@ -171,7 +171,7 @@ pub enum Message {
         /// Who wants it.
         actor: String,
         /// `Command`, `Activate`, `Logs` or `Shutdown`.
-        request: Request,
+        request: Box<Request>,
     },
     /// A master and its registries keep in contact: `asks` for the same without.
     Contact {

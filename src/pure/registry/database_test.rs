@@ -86,11 +86,8 @@ impl Replica {
         let before = before.map(|record| record.revision);
         let revision = self.database.history().next_revision(&name.parse().unwrap(), before);
         let descriptor = Application {
-            name: name.parse().unwrap(),
             description: format!("revision {revision}"),
-            variables: BTreeMap::new(),
-            groups: Vec::new(),
-            nodes: BTreeMap::new(),
+            ..Application::new(name.parse().unwrap())
         };
         let payload = Payload::PutApplication(ApplicationPayload {
             descriptor,

@@ -51,11 +51,8 @@ impl Bench {
         let revision = self.history.next_revision(&application, self.in_force(&application));
         self.step(&Payload::PutApplication(ApplicationPayload {
             descriptor: Application {
-                name: application,
                 description: content.to_owned(),
-                variables: BTreeMap::new(),
-                groups: Vec::new(),
-                nodes: BTreeMap::new(),
+                ..Application::new(application)
             },
             revision,
             changes: Some(Changes::default()),

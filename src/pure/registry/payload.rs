@@ -101,7 +101,7 @@ impl Payload {
             Self::Reign(_) => return None,
             Self::PutRegistry(record) => Update::PutRegistry(record),
             Self::ForgetRegistry(name) => Update::ForgetRegistry(name),
-            Self::PutApplication(application) => Update::PutApplication(ApplicationRecord {
+            Self::PutApplication(application) => Update::PutApplication(Box::new(ApplicationRecord {
                 descriptor: application.descriptor,
                 revision: application.revision,
                 version: entry.version(),
@@ -109,7 +109,7 @@ impl Payload {
                 actor: entry.actor.clone(),
                 changes: application.changes,
                 rolled_back_to: application.rolled_back_to,
-            }),
+            })),
             Self::RemoveApplication(name) => Update::RemoveApplication(name),
             Self::PutObject(record) => Update::PutObject(record),
             Self::RemoveObject(id) => Update::RemoveObject(id),

@@ -5,16 +5,10 @@ use crate::pure::model::Application;
 use crate::pure::protocol::request::ErrorCode;
 use crate::pure::protocol::{Message, Request, Response};
 use crate::pure::registry::fixture::{Bench, card, peer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 fn shop() -> Application {
-    Application {
-        name: "shop".parse().unwrap(),
-        description: String::new(),
-        variables: BTreeMap::new(),
-        groups: Vec::new(),
-        nodes: BTreeMap::new(),
-    }
+    Application::new("shop".parse().unwrap())
 }
 fn keys(value: &serde_json::Value) -> BTreeSet<String> {
     value.as_object().unwrap().keys().cloned().collect()

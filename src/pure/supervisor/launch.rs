@@ -126,7 +126,7 @@ pub fn endpoints(spec: &ServerSpec, host: &str, ports: &Ports) -> BTreeMap<Strin
 /// Where to connect to see whether the server is ready; `None` when that is not asked, or cannot be told.
 pub fn probe_address(spec: &ServerSpec, host: &str, ports: &Ports) -> Option<Address> {
     match &spec.ready {
-        Ready::AtOnce => None,
+        Ready::AtOnce | Ready::Http { .. } | Ready::Notify | Ready::After(_) => None,
         Ready::Tcp(adapter) => host_and_port(&endpoint_of(spec, adapter, host, ports)?),
     }
 }
@@ -137,6 +137,14 @@ pub fn same_process(old: &ServerSpec, new: &ServerSpec) -> bool {
         activation: new.activation,
         activation_timeout: new.activation_timeout,
         deactivation_timeout: new.deactivation_timeout,
+        stop: new.stop.clone(),
+        reload: new.reload,
+        output: new.output,
+        logs: new.logs.clone(),
+        files: new.files.clone(),
+        disable_after: new.disable_after,
+        labels: new.labels.clone(),
+        exclusive: new.exclusive,
         adapters: spec
             .adapters
             .iter()

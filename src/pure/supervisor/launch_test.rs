@@ -8,18 +8,12 @@ type Change = fn(&mut ServerSpec);
 
 fn spec() -> ServerSpec {
     ServerSpec {
-        id: "web-1".parse().unwrap(),
-        application: "shop".parse().unwrap(),
-        run: vec!["bin/web".into(), "--port".into(), "${port.http}".into()],
         activation: Activation::OnDemand,
         ready: Ready::Tcp("http".into()),
         environment: BTreeMap::from([
             ("DATA".into(), "${server.data}".into()),
             ("FLOE_SERVER".into(), "forged".into()),
         ]),
-        directory: None,
-        activation_timeout: Duration::from_mins(1),
-        deactivation_timeout: Duration::from_mins(1),
         ports: BTreeMap::from([("http".into(), 0), ("x-y".into(), 0)]),
         adapters: vec![AdapterSpec {
             name: "http".into(),
@@ -28,6 +22,11 @@ fn spec() -> ServerSpec {
             endpoint: "http://${node.host}:${port.http}/a".into(),
             priority: 0,
         }],
+        ..ServerSpec::new(
+            "web-1".parse().unwrap(),
+            "shop".parse().unwrap(),
+            vec!["bin/web".into(), "--port".into(), "${port.http}".into()],
+        )
     }
 }
 

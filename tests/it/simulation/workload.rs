@@ -18,11 +18,8 @@ pub(super) fn application(name: &str, nodes: &[PeerName], chance: &mut Chance) -
         places.entry(node.clone()).or_default().servers.push(server);
     }
     Application {
-        name: name.parse().expect("a valid name"),
-        description: String::new(),
-        variables: BTreeMap::new(),
-        groups: Vec::new(),
         nodes: places,
+        ..Application::new(name.parse().expect("a valid name"))
     }
 }
 
@@ -30,15 +27,15 @@ pub(super) fn application(name: &str, nodes: &[PeerName], chance: &mut Chance) -
 pub(super) fn everywhere(name: &str, nodes: &[PeerName]) -> Application {
     let place = |node: &PeerName| {
         let servers = vec![plain(format!("{name}-{node}"), "0", Activation::Always)];
-        let variables = BTreeMap::new();
-        (node.clone(), Node { variables, servers })
+        let node_part = Node {
+            servers,
+            ..Node::default()
+        };
+        (node.clone(), node_part)
     };
     Application {
-        name: name.parse().expect("a valid name"),
-        description: String::new(),
-        variables: BTreeMap::new(),
-        groups: Vec::new(),
         nodes: nodes.iter().map(place).collect(),
+        ..Application::new(name.parse().expect("a valid name"))
     }
 }
 
@@ -54,7 +51,10 @@ fn server(id: String, chance: &mut Chance) -> Server {
     let plain = plain(id, revision, kind);
     let probed = chance.hits(1, 3);
     Server {
-        ready: probed.then(|| Ready { tcp: "http".to_owned() }),
+        ready: probed.then(|| Ready {
+            tcp: Some("http".to_owned()),
+            ..Ready::default()
+        }),
         ..plain
     }
 }
@@ -63,13 +63,9 @@ fn plain(id: String, revision: &str, activation: Activation) -> Server {
     Server {
         id,
         run: vec!["true".to_owned(), revision.to_owned()],
-        activation,
-        ready: None,
-        environment: BTreeMap::new(),
-        directory: None,
+        activation: Some(activation),
         activation_timeout: Some("2s".to_owned()),
         deactivation_timeout: Some("2s".to_owned()),
-        ports: BTreeMap::new(),
         adapters: vec![Adapter {
             name: "http".to_owned(),
             id: None,
@@ -77,6 +73,6 @@ fn plain(id: String, revision: &str, activation: Activation) -> Server {
             endpoint: "http://${node.host}:${port.http}".to_owned(),
             priority: 0,
         }],
-        objects: Vec::new(),
+        ..Server::default()
     }
 }

@@ -266,13 +266,7 @@ impl World {
     }
     /// A client asks a registry to deploy an application without servers. The ticket's response comes later, or never.
     pub(super) fn apply(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
-        let application = Application {
-            name: application.parse::<ApplicationName>().expect("a valid name"),
-            description: String::new(),
-            variables: BTreeMap::new(),
-            groups: Vec::new(),
-            nodes: BTreeMap::new(),
-        };
+        let application = Application::new(application.parse::<ApplicationName>().expect("a valid name"));
         self.deploy(index, application, request)
     }
     /// A client asks a registry to deploy an application.

@@ -53,7 +53,7 @@ impl Node {
                     return self.fail(&asker, Failure::new(code, text, "ask the master"));
                 }
                 self.promise(epoch);
-                self.serve(asker, &actor, Duration::from_millis(deadline_ms), request, moment);
+                self.serve(asker, &actor, Duration::from_millis(deadline_ms), *request, moment);
             }
             // Between registries.
             Message::Peers(_)

@@ -88,7 +88,7 @@ fn a_registry_hears_the_whole_state_then_changes_before_answers() {
             database: Some(HOME),
             deadline_ms,
             actor,
-            request,
+            request: Box::new(request),
         },
     );
     let to_r2: Vec<&Message> = bench

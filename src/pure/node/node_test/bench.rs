@@ -5,7 +5,7 @@ use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, ServerId, Time,
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
-use crate::pure::model::{Activation, Ready, ServerSpec};
+use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::node::{Config, Effect, Event, Node, OnStop, Restored, Slice};
 use crate::pure::protocol::message::SlicePart;
 use crate::pure::protocol::request::Verb;
@@ -34,17 +34,8 @@ pub(super) fn card(name: &str, kind: PeerKind) -> PeerCard {
 
 pub(super) fn spec(id: &str, activation: Activation) -> ServerSpec {
     ServerSpec {
-        id: id.parse().unwrap(),
-        application: "shop".parse().unwrap(),
-        run: vec!["true".into()],
         activation,
-        ready: Ready::AtOnce,
-        environment: BTreeMap::new(),
-        directory: None,
-        activation_timeout: Duration::from_mins(1),
-        deactivation_timeout: Duration::from_mins(1),
-        ports: BTreeMap::new(),
-        adapters: Vec::new(),
+        ..ServerSpec::new(id.parse().unwrap(), "shop".parse().unwrap(), vec!["true".into()])
     }
 }
 

@@ -57,7 +57,7 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                         database: Some(HOME),
                         deadline_ms: 1000,
                         actor: "test".into(),
-                        request: Request::Activate { server: id("x") },
+                        request: Box::new(Request::Activate { server: id("x") }),
                     },
                 ),
             }
@@ -155,10 +155,10 @@ fn a_foreign_master_commands_no_node_whatever_its_epoch() {
                         database,
                         deadline_ms: 1000,
                         actor: "test".into(),
-                        request: Request::Command {
+                        request: Box::new(Request::Command {
                             server: id("a"),
                             verb: Verb::Stop,
-                        },
+                        }),
                     },
                 },
             );

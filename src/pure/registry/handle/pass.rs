@@ -115,7 +115,7 @@ impl Registry {
                 database,
                 deadline_ms,
                 actor,
-                request,
+                request: Box::new(request),
             },
         });
     }

@@ -9,14 +9,8 @@ use std::time::Duration;
 
 fn spec(activation: Activation) -> ServerSpec {
     ServerSpec {
-        id: "s".parse().unwrap(),
-        application: "a".parse().unwrap(),
-        run: vec!["true".into()],
         activation,
         ready: Ready::Tcp("http".into()),
-        environment: BTreeMap::new(),
-        directory: None,
-        activation_timeout: Duration::from_mins(1),
         deactivation_timeout: Duration::from_secs(20),
         ports: BTreeMap::from([("http".into(), 0)]),
         adapters: vec![AdapterSpec {
@@ -26,6 +20,7 @@ fn spec(activation: Activation) -> ServerSpec {
             endpoint: "http://${node.host}:${port.http}".into(),
             priority: 0,
         }],
+        ..ServerSpec::new("s".parse().unwrap(), "a".parse().unwrap(), vec!["true".into()])
     }
 }
 
