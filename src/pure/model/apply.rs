@@ -7,7 +7,7 @@ use super::deployment::{ApplicationRecord, Contents, Deployment, Placed, Registr
 use super::descriptor::ObjectRecord;
 use super::durable::{Values, application_key, object_key, registry_key, removal_key, stored_application};
 use super::expand::Expansion;
-use super::validate::Fault;
+use super::fault::Fault;
 use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId, SharedSet};
 use crate::pure::lineage::Serial;
 use crate::pure::wire::encode;
@@ -105,6 +105,9 @@ impl Deployment {
         for id in &contents.objects {
             self.all_objects.remove(id);
         }
+        for id in &contents.allocatables {
+            self.allocatables.remove(id);
+        }
         let mut before = BTreeMap::new();
         for id in &contents.servers {
             let Some(placed) = self.servers.remove(id) else {
@@ -159,6 +162,10 @@ impl Deployment {
         for object in expansion.objects {
             contents.objects.insert(object.id.clone());
             self.all_objects.insert(object.id.clone(), object);
+        }
+        for one in expansion.allocatables {
+            contents.allocatables.insert(one.id.clone());
+            self.allocatables.insert(one.id.clone(), Arc::new(one));
         }
         let name = record.descriptor.name.clone();
         self.contents.insert(name.clone(), Arc::new(contents));
@@ -215,7 +222,7 @@ impl Deployment {
     }
 
     fn unknown_object(&self, id: &ObjectId) -> Vec<Fault> {
-        if self.all_objects.contains_key(id) {
+        if self.all_objects.contains_key(id) || self.allocatables.contains_key(id) {
             let message = "belongs to an application: it goes when it is taken out of that";
             return vec![Fault::new(format!("object {id}"), message)];
         }

@@ -12,7 +12,8 @@ fn text(application: &str, servers: &[(&str, &str, &str)]) -> String {
     let servers = servers.iter().map(|(id, node, program)| {
         format!(
             "[[node.{node}.server]]\nid = \"{id}\"\nrun = [\"{program}\"]\nobject = [{{ id = \"object-{id}\" }}]\n\
-             adapter = [{{ name = \"h\", group = \"group-{application}\", endpoint = \"tcp://h:1\" }}]\n"
+             adapter = [{{ name = \"h\", group = \"group-{application}\", endpoint = \"tcp://h:1\" }}]\n\
+             allocatable = [{{ id = \"object-{id}\" }}, {{ id = \"lease-{id}\", attributes = {{ program = \"{program}\" }} }}]\n"
         )
     });
     [head].into_iter().chain(servers).collect()
@@ -88,6 +89,10 @@ fn objects_stand_alone_or_belong_to_an_application() {
             "object object-s: id object-s is taken by an object of application a",
         ),
         (
+            Update::PutObject(object("lease-s", "s.h")),
+            "object lease-s: id lease-s is taken by an allocatable of application a",
+        ),
+        (
             Update::PutObject(object("s.h", "s.h")),
             "object s.h: id s.h is taken by an adapter of application a",
         ),
@@ -110,14 +115,11 @@ fn objects_stand_alone_or_belong_to_an_application() {
     }
     deployment.apply(&Update::PutObject(object("o", "s.h")), 2).unwrap();
     deployment.apply(&Update::PutObject(object("o", "s.h")), 3).unwrap();
-    let other = application(&text("b", &[("t", "n1", "x")]).replace("object-t", "o"));
+    let other = application(&text("b", &[("t", "n1", "x")]).replacen("object-t", "o", 1));
     let faults = deployment.check(&other).unwrap_err();
     assert_eq!(
-        faults,
-        [Fault::new(
-            "object o",
-            "id o is taken by an object outside all applications"
-        )]
+        faults.iter().map(Fault::to_string).collect::<Vec<_>>(),
+        ["object o: id o is taken by an object outside all applications"]
     );
     // An object may outlive its home, and be restored without it.
     deployment.apply(&Update::RemoveApplication(name("a")), 4).unwrap();
@@ -210,12 +212,18 @@ fn update_of(step: &Step, serial: Serial) -> Update {
         Step::Registry(number, false) => Update::ForgetRegistry(name(&format!("r{number}"))),
         // Ids 6 and 7 are free, the others may be an application's.
         Step::Object { id, home, put: true } => Update::PutObject(ObjectRecord {
-            id: name(&format!("object-s{id}")),
+            id: object_of(*id),
             kind: String::new(),
             home: super::super::descriptor::ObjectHome::Adapter(name(&format!("s{home}.h"))),
         }),
-        Step::Object { id, put: false, .. } => Update::RemoveObject(name(&format!("object-s{id}"))),
+        Step::Object { id, put: false, .. } => Update::RemoveObject(object_of(*id)),
     }
+}
+
+/// Ids that applications have, too, as objects or as allocatables.
+fn object_of(id: u8) -> ObjectId {
+    let kind = if id.is_multiple_of(2) { "object" } else { "lease" };
+    name(&format!("{kind}-s{id}"))
 }
 
 proptest! {

@@ -1,11 +1,12 @@
 //! What an application or object may not share with the rest of the deployment: ids, and room on a node.
 //!
-//! Adapter, group and object ids share one space in the whole grid, because `resolve` takes any of them.
+//! Adapter, group, object and allocatable ids share one space in the whole grid, because `resolve` takes any of them.
 
 use super::deployment::{Contents, Deployment};
 use super::descriptor::{Application, ObjectHome, ObjectRecord};
 use super::expand::Expansion;
-use super::validate::{Fault, Faults, server_place, shown};
+use super::fault::{Fault, Faults};
+use super::place::Place;
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 use crate::pure::base::{ApplicationName, PeerName, SharedSet};
 use std::collections::BTreeMap;
@@ -15,8 +16,7 @@ use std::sync::Arc;
 pub fn check_conflicts(deployment: &Deployment, application: &Application, expansion: &Expansion, faults: &mut Faults) {
     let own = deployment.contents.get(&application.name).map(Arc::as_ref);
     let others = Others { deployment, own };
-    for (node, spec) in &expansion.servers {
-        let place = server_place(node, spec.id.as_str());
+    for (_, spec, place) in expansion.placed() {
         let taken = deployment.servers.get(&spec.id).map(|placed| &placed.spec.application);
         if let Some(owner) = taken.filter(|owner| **owner != application.name) {
             faults.add(
@@ -25,18 +25,17 @@ pub fn check_conflicts(deployment: &Deployment, application: &Application, expan
             );
         }
         for adapter in &spec.adapters {
-            others.refuse(
-                &format!("{place}, adapter {}", shown(&adapter.name)),
-                adapter.id.as_str(),
-                faults,
-            );
+            others.refuse(adapter.id.as_str(), faults, || place.within("adapter", &adapter.name));
         }
     }
     for group in &expansion.groups {
-        others.refuse(&format!("group {}", group.id), group.id.as_str(), faults);
+        others.refuse(group.id.as_str(), faults, || Place::group(group.id.as_str()));
     }
     for object in &expansion.objects {
-        others.refuse(&format!("object {}", object.id), object.id.as_str(), faults);
+        others.refuse(object.id.as_str(), faults, || expansion.place_of_object(object));
+    }
+    for one in &expansion.allocatables {
+        others.refuse(one.id.as_str(), faults, || expansion.place_of_allocatable(one));
     }
     check_room(deployment, &application.name, expansion, faults);
 }
@@ -51,7 +50,7 @@ pub fn check_object(deployment: &Deployment, object: &ObjectRecord) -> Result<()
     // An earlier form of the same object is no conflict.
     if !deployment.objects.contains_key(&object.id) {
         let others = Others { deployment, own: None };
-        others.refuse(&place, object.id.as_str(), &mut faults);
+        others.refuse(object.id.as_str(), &mut faults, || place.as_str().into());
     }
     let home = match &object.home {
         ObjectHome::Adapter(id) if !deployment.adapters.contains_key(id) => Some(format!("adapter {id}")),
@@ -70,7 +69,7 @@ struct Others<'a> {
 }
 
 impl Others<'_> {
-    fn refuse(&self, place: &str, id: &str, faults: &mut Faults) {
+    fn refuse(&self, id: &str, faults: &mut Faults, place: impl FnOnce() -> Place) {
         let taken = |held: bool, own: fn(&Contents, &str) -> bool| held && !self.own.is_some_and(|own_| own(own_, id));
         let deployment = self.deployment;
         let what = if taken(deployment.adapters.contains_key(id), |own, id| {
@@ -83,6 +82,10 @@ impl Others<'_> {
             own.objects.contains(id)
         }) {
             "an object"
+        } else if taken(deployment.allocatables.contains_key(id), |own, id| {
+            own.allocatables.contains(id)
+        }) {
+            "an allocatable"
         } else {
             return;
         };
@@ -90,14 +93,15 @@ impl Others<'_> {
             || "outside all applications".to_owned(),
             |name| format!("of application {name}"),
         );
-        faults.add(place, format!("id {id} is taken by {what} {owner}"));
+        faults.add(place(), format!("id {id} is taken by {what} {owner}"));
     }
 
     /// Only for the message, and there are at most `FAULTS_MAX` of those worth making.
     fn owner(&self, id: &str) -> Option<&ApplicationName> {
         let mut all = self.deployment.contents.iter();
         let owner = all.find(|(_, contents)| {
-            contents.adapters.contains(id) || contents.groups.contains(id) || contents.objects.contains(id)
+            let things = contents.objects.contains(id) || contents.allocatables.contains(id);
+            things || contents.adapters.contains(id) || contents.groups.contains(id)
         });
         owner.map(|(name, _)| name)
     }

@@ -3,11 +3,12 @@
 
 use super::changes::Changes;
 use super::conflict::check_conflicts;
-use super::descriptor::{Application, Group, ObjectRecord};
+use super::descriptor::{AllocatableRecord, Application, Group, ObjectRecord};
 use super::diff::{Plan, View, diff};
 use super::expand::{Expansion, expand};
+use super::fault::{Fault, Faults};
 use super::spec::ServerSpec;
-use super::validate::{Fault, Faults, validate};
+use super::validate::validate;
 use crate::pure::base::{
     AdapterId, Address, ApplicationName, GroupId, ObjectId, PeerName, ServerId, SharedMap, SharedSet, WallTime,
 };
@@ -71,6 +72,8 @@ pub struct Contents {
     pub groups: BTreeSet<GroupId>,
     /// Its objects.
     pub objects: BTreeSet<ObjectId>,
+    /// What sessions may hold of it.
+    pub allocatables: BTreeSet<ObjectId>,
 }
 
 /// Everything deployed. The first four fields and `Placed::changed` are the state; the rest are indexes that can be
@@ -96,6 +99,8 @@ pub struct Deployment {
     pub groups: SharedMap<GroupId, (Group, Vec<AdapterId>)>,
     /// Index: every object, of an application or alone.
     pub all_objects: SharedMap<ObjectId, ObjectRecord>,
+    /// Index: what sessions may hold. An ordinary object of the same adapter may have the same id.
+    pub allocatables: SharedMap<ObjectId, Arc<AllocatableRecord>>,
     /// Index: what each application brought.
     pub contents: SharedMap<ApplicationName, Arc<Contents>>,
     /// Index: the servers of each node.
@@ -190,10 +195,15 @@ impl Deployment {
             .objects
             .iter()
             .filter_map(|id| self.all_objects.get_key_value(id));
+        let allocatables = contents
+            .allocatables
+            .iter()
+            .filter_map(|id| self.allocatables.get_key_value(id));
         View {
             servers: placed.map(|(id, placed)| (id, (&placed.node, &*placed.spec))).collect(),
             groups: groups.map(|(group, _)| (&group.id, group)).collect(),
             objects: objects.collect(),
+            allocatables: allocatables.map(|(id, one)| (id, &**one)).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! These types keep what was written; what it means is `expand`'s business, what it breaks `validate`'s.
 
 use super::spec::Activation;
-use crate::pure::base::{AdapterId, ApplicationName, GroupId, ObjectId, PeerName};
+use crate::pure::base::{AdapterId, ApplicationName, GroupId, ObjectId, PeerName, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,9 +67,9 @@ pub struct Target {
     /// As in the application.
     #[serde(default, rename = "template", skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: BTreeMap<String, Server>,
-    /// As in the application.
+    /// As in the application; of a group that is there already, only what is named changes.
     #[serde(default, rename = "group", skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<Group>,
+    pub groups: Vec<TargetGroup>,
     /// As in the application.
     #[serde(default, rename = "node", skip_serializing_if = "BTreeMap::is_empty")]
     pub nodes: BTreeMap<PeerName, Node>,
@@ -104,8 +104,9 @@ pub struct Node {
 
 /// One server: a process to run; or a template of servers. Texts may hold `${variables}`.
 ///
-/// A server of a template has the template's fields where it names none itself; of maps (environment, ports, logs, labels)
-/// each key by itself; adapters, objects and files are the template's, then its own, those of one name laid over each other.
+/// A server of a template has the template's fields where it names none itself; of maps (environment, ports, logs, labels,
+/// attributes, `set`), `limits` and `output` each key by itself; adapters, objects, allocatables and files are the template's,
+/// then its own, those of one name or id laid over each other by the same rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
@@ -283,7 +284,7 @@ pub struct Allocatable {
     /// Its type, for allocation by type.
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// The adapter of the server that it lives in. Default: the server's first.
+    /// The adapter of the server that it lives in. Default: the server's first; none where the server has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
     /// What allocators may look at.
@@ -303,11 +304,12 @@ pub struct Adapter {
     /// The replica group that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Its endpoint, a URI; may hold `${node.host}` and `${port.NAME}`.
+    /// Its endpoint, a URI; may hold `${node.host}` and `${port.NAME}`. Empty only where a template gives it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub endpoint: String,
     /// For `balance = "ordered"`: smaller first. Default 0.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub priority: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
 }
 
 /// A replica group.
@@ -323,6 +325,23 @@ pub struct Group {
     #[serde(default = "one")]
     pub count: u32,
     /// Well-known objects that every member offers.
+    #[serde(default, rename = "object", skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+}
+
+/// A replica group in a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetGroup {
+    /// Its id.
+    pub id: GroupId,
+    /// As in a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+    /// As in a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// As in a group; laid over the group's by id.
     #[serde(default, rename = "object", skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Object>,
 }
@@ -376,10 +395,21 @@ pub enum ObjectHome {
     Group(GroupId),
 }
 
+/// An object that one session at a time may hold, after expansion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocatableRecord {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its type; may be empty.
+    pub kind: String,
+    /// What allocators may look at.
+    pub attributes: BTreeMap<String, String>,
+    /// The server that it lives in.
+    pub server: ServerId,
+    /// The adapter whose endpoint it has; `None` where the server offers none.
+    pub home: Option<AdapterId>,
+}
+
 fn one() -> u32 {
     1
-}
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-fn is_zero(number: &i32) -> bool {
-    *number == 0
 }

@@ -1,18 +1,13 @@
 //! Two deployments of one application compared: what an update changes, and what it does to running servers.
 
-use super::descriptor::{Group, ObjectHome, ObjectRecord};
+use super::descriptor::{AllocatableRecord, Group, ObjectHome, ObjectRecord};
+use super::details::{Bytes, Details, Processors};
 use super::expand::Expansion;
-use super::spec::ServerSpec;
-use super::validate::shown;
+use super::fault::shown;
+use super::spec::{AdapterSpec, Limits, ServerSpec};
 use crate::pure::base::{GroupId, ObjectId, PeerName, ServerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
-
-/// Most lines of details; the rest is counted. With short values, a plan fits into a frame.
-pub const DETAILS_MAX: usize = 1000;
-/// Longest value shown in a line of details, in characters.
-const VALUE_CHARS_MAX: usize = 160;
 
 /// What an update changes. All lists are sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +35,8 @@ pub struct View<'a> {
     pub groups: BTreeMap<&'a GroupId, &'a Group>,
     /// Objects.
     pub objects: BTreeMap<&'a ObjectId, &'a ObjectRecord>,
+    /// Allocatables.
+    pub allocatables: BTreeMap<&'a ObjectId, &'a AllocatableRecord>,
 }
 impl<'a> View<'a> {
     /// Of an application that may come.
@@ -52,6 +49,7 @@ impl<'a> View<'a> {
                 .collect(),
             groups: expansion.groups.iter().map(|group| (&group.id, group)).collect(),
             objects: expansion.objects.iter().map(|object| (&object.id, object)).collect(),
+            allocatables: expansion.allocatables.iter().map(|one| (&one.id, one)).collect(),
         }
     }
 }
@@ -83,6 +81,8 @@ pub fn diff(before: &View<'_>, after: &View<'_>) -> Plan {
     }
     compare_maps("group", &before.groups, &after.groups, &mut details, compare_groups);
     compare_maps("object", &before.objects, &after.objects, &mut details, compare_objects);
+    let (old, new) = (&before.allocatables, &after.allocatables);
+    compare_maps("allocatable", old, new, &mut details, compare_allocatables);
     plan.details = details.finish();
     plan
 }
@@ -95,25 +95,13 @@ enum Effect {
     Restart,
 }
 
+/// What a process sees, or what the node tells of it, asks for a new process: `supervisor::launch::same_process` says the same
+/// of two definitions on one node, and a test ties the two together.
 fn compare_servers(
     (old_node, old): (&PeerName, &ServerSpec),
     (new_node, new): (&PeerName, &ServerSpec),
     details: &mut Details,
 ) -> Effect {
-    let endpoints = |spec: &ServerSpec| -> BTreeMap<String, String> {
-        let pairs = spec
-            .adapters
-            .iter()
-            .map(|adapter| (adapter.name.clone(), adapter.endpoint.clone()));
-        pairs.collect()
-    };
-    let files = |spec: &ServerSpec| -> BTreeMap<String, BTreeMap<String, String>> {
-        let pairs = spec
-            .files
-            .iter()
-            .map(|file| (file.name.clone(), file.properties.clone()));
-        pairs.collect()
-    };
     let restarts = [
         details.field("node", old_node, new_node),
         details.field("run", &old.run, &new.run),
@@ -121,27 +109,27 @@ fn compare_servers(
         details.field("directory", &old.directory, &new.directory),
         details.map("port", &old.ports, &new.ports),
         details.field("user", &old.user, &new.user),
-        details.field("limits", &old.limits, &new.limits),
+        compare_limits(&old.limits, &new.limits, details),
         details.field("ready", &old.ready, &new.ready),
-        details.map("endpoint", &endpoints(old), &endpoints(new)),
+        compare_offers(old, new, details),
     ];
+    let rotate = |spec: &ServerSpec| Bytes(spec.output.rotate_bytes);
+    let (before, after) = (old.deactivation_timeout, new.deactivation_timeout);
     let changes = [
         details.field("activation", &old.activation, &new.activation),
         details.field("activation_timeout", &old.activation_timeout, &new.activation_timeout),
-        details.field(
-            "deactivation_timeout",
-            &old.deactivation_timeout,
-            &new.deactivation_timeout,
-        ),
-        details.field("stop", &old.stop, &new.stop),
-        details.field("reload", &old.reload, &new.reload),
-        details.field("output", &old.output, &new.output),
+        details.field("deactivation_timeout", &before, &after),
+        details.field("stop", &old.stop.command, &new.stop.command),
+        details.field("stop_signal", &old.stop.signal, &new.stop.signal),
+        details.field("reload_signal", &old.reload, &new.reload),
+        details.field("output.rotate", &rotate(old), &rotate(new)),
+        details.field("output.keep", &old.output.keep, &new.output.keep),
         details.map("log", &old.logs, &new.logs),
-        details.map("file", &files(old), &files(new)),
+        compare_files(old, new, details),
         details.field("disable_after", &old.disable_after, &new.disable_after),
         details.map("label", &old.labels, &new.labels),
         details.field("exclusive", &old.exclusive, &new.exclusive),
-        compare_adapters(old, new, details),
+        compare_places(old, new, details),
     ];
     if restarts.contains(&true) {
         Effect::Restart
@@ -152,22 +140,78 @@ fn compare_servers(
     }
 }
 
-/// What adapters of the same name differ in beside their endpoints.
-fn compare_adapters(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
+fn compare_limits(old: &Limits, new: &Limits, details: &mut Details) -> bool {
+    let cpu = |limits: &Limits| limits.cpu_millis.map(Processors);
+    let memory = |limits: &Limits| limits.memory_bytes.map(Bytes);
+    let differ = [
+        details.field("limits.cpu", &cpu(old), &cpu(new)),
+        details.field("limits.memory", &memory(old), &memory(new)),
+        details.field("limits.files", &old.files, &new.files),
+        details.field("limits.tasks", &old.tasks, &new.tasks),
+    ];
+    differ.contains(&true)
+}
+
+/// Adapters by name, with what their process publishes: ids and endpoints.
+fn compare_offers(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
+    let offers = |spec: &ServerSpec, part: fn(&AdapterSpec) -> String| -> BTreeMap<String, String> {
+        let adapters = spec.adapters.iter();
+        adapters.map(|adapter| (adapter.name.clone(), part(adapter))).collect()
+    };
+    let endpoint = |adapter: &AdapterSpec| adapter.endpoint.clone();
+    let endpoints = details.map("endpoint", &offers(old, endpoint), &offers(new, endpoint));
+    let ids = by_name(old, new).map(|(before, after)| {
+        let name = format!("adapter {} id", after.name);
+        details.field(&name, &before.id, &after.id)
+    });
+    // All are told, so no short cut.
+    ids.fold(endpoints, |any, differs| any | differs)
+}
+
+/// What adapters of the same name differ in that only resolving sees.
+fn compare_places(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
     let mut any = false;
-    for after in &new.adapters {
-        let Some(before) = old.adapters.iter().find(|adapter| adapter.name == after.name) else {
-            continue;
-        };
+    for (before, after) in by_name(old, new) {
         let name = &after.name;
-        any |= details.field(&format!("adapter {name} id"), &before.id, &after.id);
         any |= details.field(&format!("adapter {name} group"), &before.group, &after.group);
         any |= details.field(&format!("adapter {name} priority"), &before.priority, &after.priority);
     }
-    let order =
-        |spec: &ServerSpec| -> Vec<String> { spec.adapters.iter().map(|adapter| adapter.name.clone()).collect() };
-    if !any && old.adapters.len() == new.adapters.len() && order(old) != order(new) {
-        any = details.field("order of adapters", &order(old), &order(new));
+    let order = |spec: &ServerSpec| -> Vec<String> {
+        let adapters = spec.adapters.iter();
+        adapters.map(|adapter| adapter.name.clone()).collect()
+    };
+    let (before, after) = (order(old), order(new));
+    let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+    if sorted(&before) == sorted(&after) {
+        any |= details.field("order of adapters", &before, &after);
+    }
+    any
+}
+
+fn by_name<'a>(old: &'a ServerSpec, new: &'a ServerSpec) -> impl Iterator<Item = (&'a AdapterSpec, &'a AdapterSpec)> {
+    new.adapters.iter().filter_map(|after| {
+        let before = old.adapters.iter().find(|adapter| adapter.name == after.name);
+        Some((before?, after))
+    })
+}
+
+fn compare_files(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
+    let files = |spec: &ServerSpec| -> BTreeMap<String, BTreeMap<String, String>> {
+        let files = spec.files.iter();
+        files.map(|file| (file.name.clone(), file.properties.clone())).collect()
+    };
+    let (before, after) = (files(old), files(new));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut any = false;
+    for name in names {
+        match (before.get(name), after.get(name)) {
+            (Some(old), Some(new)) => any |= details.map(&format!("file {name}:"), old, new),
+            (old, _) => {
+                let what = if old.is_some() { "removed" } else { "added" };
+                details.line(&format!("file {}: {what}", shown(name)));
+                any = true;
+            }
+        }
     }
     any
 }
@@ -184,6 +228,13 @@ fn compare_objects(old: &ObjectRecord, new: &ObjectRecord, details: &mut Details
     };
     details.field("type", &old.kind, &new.kind);
     details.field("home", &home(old), &home(new));
+}
+
+fn compare_allocatables(old: &AllocatableRecord, new: &AllocatableRecord, details: &mut Details) {
+    details.field("type", &old.kind, &new.kind);
+    details.map("attribute", &old.attributes, &new.attributes);
+    details.field("server", &old.server.to_string(), &new.server.to_string());
+    details.field("adapter", &old.home, &new.home);
 }
 
 fn compare_maps<K: Ord + std::fmt::Display, V: ?Sized>(
@@ -203,64 +254,6 @@ fn compare_maps<K: Ord + std::fmt::Display, V: ?Sized>(
             (None, None) => {}
         }
     }
-}
-
-/// Lines of details about one subject after another.
-#[derive(Default)]
-struct Details {
-    subject: String,
-    lines: Vec<String>,
-    more: usize,
-}
-
-impl Details {
-    fn line(&mut self, text: &str) {
-        if self.lines.len() < DETAILS_MAX {
-            self.lines.push(format!("{}: {text}", self.subject));
-        } else {
-            self.more += 1;
-        }
-    }
-    /// Adds a line when the values differ; tells whether they do.
-    fn field<T: PartialEq + Debug>(&mut self, name: &str, old: &T, new: &T) -> bool {
-        let differs = old != new;
-        if differs {
-            self.line(&format!("{}: {} -> {}", shown(name), value(old), value(new)));
-        }
-        differs
-    }
-    /// One line for each key that comes, goes or has another value.
-    fn map<T: PartialEq + Debug>(&mut self, name: &str, old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) -> bool {
-        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let mut any = false;
-        for key in keys {
-            any |= self.field(&format!("{name} {key}"), &old.get(key), &new.get(key));
-        }
-        any
-    }
-    fn finish(mut self) -> Vec<String> {
-        if self.more > 0 {
-            self.lines.push(format!("further changes: {}", self.more));
-        }
-        self.lines
-    }
-}
-
-/// A value for people: `none` for what is absent, cut when long.
-fn value<T: Debug>(value: &T) -> String {
-    let text = format!("{value:?}");
-    let text = match text.as_str() {
-        "None" => "none",
-        some => some
-            .strip_prefix("Some(")
-            .and_then(|inner| inner.strip_suffix(')'))
-            .unwrap_or(some),
-    };
-    let mut out: String = text.chars().take(VALUE_CHARS_MAX).collect();
-    if text.chars().nth(VALUE_CHARS_MAX).is_some() {
-        out.push_str("...");
-    }
-    out
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::conflict::check_conflicts;
 use super::deployment::{ApplicationRecord, Deployment, RegistryRecord};
 use super::descriptor::ObjectRecord;
 use super::expand::expand;
-use super::validate::{Fault, Faults};
+use super::fault::{Fault, Faults};
 use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId};
 use crate::pure::lineage::Serial;
 use crate::pure::wire::{decode, encode};
@@ -142,7 +142,7 @@ impl Deployment {
     fn restore_object(&mut self, id: &str, bytes: &[u8]) -> Result<(), String> {
         let record: ObjectRecord = read(bytes)?;
         same_name(id, record.id.as_str())?;
-        if self.all_objects.contains_key(&record.id) {
+        if self.all_objects.contains_key(&record.id) || self.allocatables.contains_key(&record.id) {
             return Err("an application holds an object of this id".to_owned());
         }
         self.all_objects.insert(record.id.clone(), record.clone());

@@ -2,7 +2,8 @@
 //! that comes nearest to an unknown one.
 
 use super::descriptor::Application;
-use super::validate::{Fault, shown};
+use super::fault::Fault;
+use super::nearest::did_you_mean;
 use crate::pure::base::limits::APPLICATION_BYTES_MAX;
 
 impl Application {
@@ -58,37 +59,13 @@ fn place_at(file_name: &str, text: &str, offset: usize) -> String {
 fn in_words(message: &str) -> String {
     let message = message.replace('\n', ", ");
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let nearest = match (message.starts_with("unknown "), quoted.next()) {
-        (true, Some(unknown)) => quoted.map(|known| (distance(unknown, known), known)).min(),
-        _ => None,
-    };
-    match nearest {
-        Some((steps, known)) if steps <= 3 => format!("{message}; did you mean `{}`?", shown(known)),
+    match (message.starts_with("unknown "), quoted.next()) {
+        (true, Some(unknown)) => {
+            let near = did_you_mean(unknown, quoted);
+            format!("{message}{near}")
+        }
         _ => message,
     }
-}
-
-/// Levenshtein's distance: how many letters to insert, drop or change. Long texts are as far as can be.
-fn distance(from: &str, to: &str) -> usize {
-    if from.len() > 64 || to.len() > 64 {
-        return usize::MAX;
-    }
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (b, cell) in to.iter().zip(row.iter_mut().skip(1)) {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -76,19 +76,6 @@ fn the_sample_is_valid_and_survives_json() {
     assert_eq!(Application::from_json(&json, "shop.json"), Ok(sample));
 }
 
-#[test]
-fn distances_are_levenshteins() {
-    for (from, to, steps) in [
-        ("", "", 0),
-        ("", "abc", 3),
-        ("abc", "", 3),
-        ("run", "rum", 1),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(from, to), steps, "{from} {to}");
-    }
-}
-
 proptest! {
     #[test]
     fn arbitrary_texts_never_panic(text in "\\PC{0,80}|[\\[\\]{}=\".a-z\\n]{0,80}") {

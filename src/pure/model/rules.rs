@@ -1,9 +1,11 @@
-//! The rules on one expanded server: what it runs, where, with which ports, and what it offers.
+//! The rules on one expanded server: what it runs, where, as whom, with which ports and files, and what it offers.
 
 use super::expand::fill;
+use super::fault::{Faults, shown};
+use super::place::{Field, Place};
+use super::properties::{check_file_name, check_property_name};
 use super::spec::{AdapterSpec, Ready, ServerSpec};
 use super::substitute::is_for_node;
-use super::validate::{Faults, shown};
 use crate::pure::base::limits::PART_BYTES_MAX;
 use crate::pure::base::{Address, GroupId};
 use crate::pure::wire::encode;
@@ -13,95 +15,214 @@ use std::collections::BTreeSet;
 pub(super) const ENDPOINT_BYTES_MAX: usize = 2048;
 /// Longest name of a port, in bytes.
 pub(super) const PORT_NAME_BYTES_MAX: usize = 64;
+/// Longest value of a label, in bytes: labels stand in tables and metrics.
+const LABEL_BYTES_MAX: usize = 255;
 
 /// Checks one expanded server with its adapters. `groups` are those of its application.
-pub(super) fn check_server(place: &str, spec: &ServerSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
-    check_size(place, spec, PART_BYTES_MAX, faults);
+pub(super) fn check_server(place: &Place, spec: &ServerSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
+    let mut check = Check { place, faults };
+    check_size(place, spec, PART_BYTES_MAX, check.faults);
     if spec.run.is_empty() {
-        faults.add(place, "run is empty: it names the program and its arguments");
+        check.fault("run".into(), "run is empty: it names the program and its arguments");
     }
-    for (index, argument) in spec.run.iter().enumerate() {
-        if argument.is_empty() {
-            faults.add(place, format!("run[{index}] is empty"));
-        } else if argument.contains('\0') {
-            faults.add(place, format!("run[{index}] holds a zero byte"));
-        }
-    }
-    for (name, value) in &spec.environment {
-        if value.contains('\0') {
-            faults.add(place, format!("environment {} holds a zero byte", shown(name)));
-        }
-    }
+    check.command("run", &spec.run);
+    check.command("stop", &spec.stop.command);
+    check.environment(spec);
     if let Some(directory) = &spec.directory {
-        let sample = fill(directory, &sample).unwrap_or_default();
-        if directory.contains('\0') {
-            faults.add(place, "directory holds a zero byte");
-        } else if !sample.starts_with('/') {
-            faults.add(
-                place,
-                format!(
-                    "directory \"{}\" is not absolute: write /..., or ${{server.data}}/...",
-                    shown(directory)
-                ),
-            );
-        }
+        check.path("directory".into(), directory);
+    }
+    for (name, path) in &spec.logs {
+        check.name("log", name);
+        check.path(Field::Key("log", name), path);
     }
     for name in spec.ports.keys() {
-        let letters = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        if name.is_empty() || name.len() > PORT_NAME_BYTES_MAX || !letters {
-            faults.add(
-                place,
-                format!(
-                    "port name \"{}\" may hold only 1 to 64 letters, digits, '_' and '-'",
-                    shown(name)
-                ),
-            );
-        }
+        check.port_name(name);
     }
+    check.labels(spec);
+    if let Some(user) = spec.user.as_ref().filter(|user| !is_user(user)) {
+        let message = format!("user \"{}\" is no user name and no user number", shown(user));
+        check.fault("user".into(), &message);
+    }
+    check.files(spec);
     let mut names = BTreeSet::new();
     for adapter in &spec.adapters {
-        let place = format!("{place}, adapter {}", shown(&adapter.name));
+        let place = place.within("adapter", &adapter.name);
         if !names.insert(&adapter.name) {
-            faults.add(&place, "is declared twice in this server");
+            check.faults.add(&place, "is declared twice in this server");
         }
-        check_adapter(&place, adapter, groups, faults);
+        check_adapter(&place, adapter, groups, check.faults);
     }
     check_ready(place, spec, faults);
 }
 
-fn check_adapter(place: &str, adapter: &AdapterSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
-    if let Err(reason) = port_of_endpoint(&adapter.endpoint) {
-        faults.add(place, format!("endpoint \"{}\" {reason}", shown(&adapter.endpoint)));
+/// Rules at one place.
+struct Check<'c> {
+    place: &'c Place,
+    faults: &'c mut Faults,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, field: Field<'_>, message: &str) {
+        self.faults.add(self.place.field(field), message);
     }
-    if let Some(group) = adapter.group.as_ref().filter(|group| !groups.contains(group)) {
-        faults.add(
-            place,
-            format!("group {group} is not declared in this application: add [[group]] id = \"{group}\""),
-        );
+
+    fn command(&mut self, field: &str, words: &[String]) {
+        for (index, word) in words.iter().enumerate() {
+            let field = Field::Item(field, index);
+            if word.is_empty() {
+                self.fault(field, &format!("{field} is empty"));
+            } else if word.contains('\0') {
+                self.fault(field, &format!("{field} holds a zero byte"));
+            }
+        }
+    }
+
+    fn environment(&mut self, spec: &ServerSpec) {
+        for (name, value) in &spec.environment {
+            let field = Field::Key("environment", name);
+            let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let name = shown(name);
+            if name.is_empty() || !letters || name.starts_with(|c: char| c.is_ascii_digit()) {
+                let rule = "may hold only letters, digits and '_', and starts with no digit";
+                self.fault(field, &format!("environment name \"{name}\" {rule}"));
+            } else if name.starts_with("FLOE_") {
+                self.fault(
+                    field,
+                    &format!("environment name {name} is reserved: floe sets FLOE_ names"),
+                );
+            }
+            if value.contains('\0') {
+                self.fault(field, &format!("{field} holds a zero byte"));
+            }
+        }
+    }
+
+    /// A path that must be absolute once the node has filled it in.
+    fn path(&mut self, field: Field<'_>, path: &str) {
+        if path.contains('\0') {
+            self.fault(field, &format!("{field} holds a zero byte"));
+        } else if !fill(path, &sample).unwrap_or_default().starts_with('/') {
+            let cure = "write /..., or ${server.data}/...";
+            self.fault(field, &format!("{field} \"{}\" is not absolute: {cure}", shown(path)));
+        }
+    }
+
+    fn port_name(&mut self, name: &str) {
+        let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        if name.is_empty() || name.len() > PORT_NAME_BYTES_MAX || !name.bytes().all(letters) {
+            let rule = "may hold only 1 to 64 letters, digits, '_' and '-'";
+            self.fault(
+                Field::Key("port", name),
+                &format!("port name \"{}\" {rule}", shown(name)),
+            );
+        }
+    }
+
+    fn name(&mut self, what: &str, name: &str) {
+        let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/');
+        if name.is_empty() || name.len() > PORT_NAME_BYTES_MAX || !name.bytes().all(letters) {
+            let rule = "may hold only 1 to 64 letters, digits, '.', '_', '-' and '/'";
+            self.fault(
+                Field::Key(what, name),
+                &format!("{what} name \"{}\" {rule}", shown(name)),
+            );
+        }
+    }
+
+    fn labels(&mut self, spec: &ServerSpec) {
+        for (name, value) in &spec.labels {
+            self.name("labels", name);
+            let field = Field::Key("labels", name);
+            if value.len() > LABEL_BYTES_MAX {
+                self.fault(field, &format!("{field} is longer than {LABEL_BYTES_MAX} bytes"));
+            } else if value.chars().any(char::is_control) {
+                self.fault(field, &format!("{field} holds a control character"));
+            }
+        }
+    }
+
+    fn files(&mut self, spec: &ServerSpec) {
+        let mut names = BTreeSet::new();
+        for file in &spec.files {
+            let place = self.place.within("file", &file.name);
+            if let Err(reason) = check_file_name(&file.name) {
+                self.faults.add(place.field("name".into()), format!("name {reason}"));
+            }
+            if !names.insert(&file.name) {
+                self.faults.add(&place, "is declared twice in this server");
+            }
+            for (name, value) in &file.properties {
+                let field = Field::Key("set", name);
+                if let Err(reason) = check_property_name(name) {
+                    let message = format!("property \"{}\" {reason}", shown(name));
+                    self.faults.add(place.field(field), message);
+                } else if value.contains(['\n', '\r', '\0']) {
+                    let message = format!("property {} holds a line end or a zero byte", shown(name));
+                    self.faults.add(place.field(field), message);
+                }
+            }
+        }
     }
 }
 
-fn check_ready(place: &str, spec: &ServerSpec, faults: &mut Faults) {
-    let Ready::Tcp(name) = &spec.ready else { return };
-    match spec.adapters.iter().find(|adapter| adapter.name == *name) {
-        None => faults.add(
-            place,
-            format!(
-                "ready.tcp names adapter \"{}\", which this server does not have",
-                shown(name)
-            ),
-        ),
-        Some(adapter) if port_of_endpoint(&adapter.endpoint) == Ok(None) => faults.add(
-            place,
-            format!(
-                "ready.tcp wants a port in the endpoint of adapter {}, which is \"{}\"",
-                shown(name),
-                shown(&adapter.endpoint)
-            ),
-        ),
-        Some(_) => {}
+/// A name as the system allows it, or a number that stands for a user.
+fn is_user(user: &str) -> bool {
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if user.bytes().all(|b| b.is_ascii_digit()) {
+        return user.parse::<u32>().is_ok_and(|number| number < u32::MAX);
+    }
+    user.len() <= 32 && user.bytes().all(letters) && user.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+}
+
+fn check_adapter(place: &Place, adapter: &AdapterSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
+    if let Err(reason) = port_of_endpoint(&adapter.endpoint) {
+        let message = format!("endpoint \"{}\" {reason}", shown(&adapter.endpoint));
+        faults.add(place.field("endpoint".into()), message);
+    }
+    if let Some(group) = adapter.group.as_ref().filter(|group| !groups.contains(group)) {
+        let cure = format!("add [[group]] id = \"{group}\"");
+        let message = format!("group {group} is not declared in this application: {cure}");
+        faults.add(place.field("group".into()), message);
+    }
+}
+
+fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
+    let (part, name) = match &spec.ready {
+        Ready::Tcp(name) => ("tcp", name),
+        Ready::Http { adapter, path } => {
+            check_path(place, path, faults);
+            ("http", adapter)
+        }
+        Ready::After(time) if *time > spec.activation_timeout => {
+            let message = "ready.after is longer than activation_timeout: it would never count as active";
+            faults.add(place.field(Field::Part("ready", "after")), message);
+            return;
+        }
+        Ready::AtOnce | Ready::Notify | Ready::After(_) => return,
+    };
+    let field = Field::Part("ready", part);
+    let adapter = spec.adapters.iter().find(|adapter| adapter.name == *name);
+    let name = shown(name);
+    let message = match adapter {
+        None => format!("{field} names adapter \"{name}\", which this server does not have"),
+        Some(adapter) if port_of_endpoint(&adapter.endpoint) == Ok(None) => {
+            let endpoint = shown(&adapter.endpoint);
+            format!("{field} wants a port in the endpoint of adapter {name}, which is \"{endpoint}\"")
+        }
+        Some(adapter) if part == "http" && adapter.endpoint.starts_with("https:") => {
+            format!("{field} asks without TLS, but the endpoint of adapter {name} is https: use ready.tcp")
+        }
+        Some(_) => return,
+    };
+    faults.add(place.field(field), message);
+}
+
+/// The path of a GET, which must fit into one line of a request.
+fn check_path(place: &Place, path: &str, faults: &mut Faults) {
+    if !path.starts_with('/') || path.len() > ENDPOINT_BYTES_MAX || !path.bytes().all(|b| b.is_ascii_graphic()) {
+        let rule = "starts with '/', has no blanks and at most 2048 letters";
+        let message = format!("ready.path \"{}\" is refused: a path {rule}", shown(path));
+        faults.add(place.field(Field::Part("ready", "path")), message);
     }
 }
 
@@ -138,14 +259,14 @@ fn port_of_endpoint(endpoint: &str) -> Result<Option<u16>, &'static str> {
 fn sample(name: &str) -> Option<String> {
     let value = match name {
         "node.host" => "node.example",
-        "server.data" => "/data",
+        "server.data" | "server.config" => "/data",
         _ => "1",
     };
     is_for_node(name).then(|| value.to_owned())
 }
 
 /// Checks how many bytes a value takes when it is encoded.
-pub(super) fn check_size<T: serde::Serialize>(place: &str, value: &T, max: usize, faults: &mut Faults) {
+pub(super) fn check_size<T: serde::Serialize>(place: &Place, value: &T, max: usize, faults: &mut Faults) {
     let size = encode(value).len();
     if size > max {
         faults.add(

@@ -1,11 +1,11 @@
 //! `${name}` in texts: finding it, replacing it, and saying why that cannot be done.
 //!
 //! Two steps replace variables. The registry's [`Scope`] replaces what it knows and leaves the node's variables
-//! (`${node.host}`, `${server.data}`, `${port.NAME}`) in place; the result is *deferred* text, in which every literal
+//! (`${node.host}`, `${server.data}`, `${server.config}`, `${port.NAME}`) in place; the result is *deferred* text, in which every literal
 //! dollar is written `$$`, so that nothing can look like a variable by accident. [`fill`] ends it: on the node with the
 //! node's values, here with none. Values are never scanned again by `fill`.
 
-use super::validate::shown;
+use super::fault::shown;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub const DEPTH_MAX: usize = 32;
 /// Longest text after substitution, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// What one text costs beside its bytes: an empty one takes room, too.
+const TEXT_COST: usize = 16;
 /// Most bytes that the expansion of one application may read and write in all: bounds time and memory.
 pub const WORK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Names that an application cannot set: floe gives them.
@@ -78,9 +80,23 @@ pub fn fill(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Strin
     Ok(out)
 }
 
-/// Left in place for the node: `node.host`, `server.data`, `port.NAME`.
+/// Left in place for the node: `node.host`, `server.data`, `server.config`, `port.NAME`.
 pub fn is_for_node(name: &str) -> bool {
-    name == "node.host" || name == "server.data" || port_of(name).is_some()
+    matches!(name, "node.host" | "server.data" | "server.config") || port_of(name).is_some()
+}
+
+/// May an application use this name for a variable or a parameter? In words why not.
+pub fn check_name(what: &str, name: &str) -> Result<(), String> {
+    if !is_variable_name(name) {
+        let name = shown(name);
+        return Err(format!(
+            "{what} \"{name}\" may hold only letters, digits, '.', '_' and '-'"
+        ));
+    }
+    if RESERVED.contains(&name) || is_for_node(name) {
+        return Err(format!("{what} `{name}` is reserved: floe gives it its value"));
+    }
+    Ok(())
 }
 
 /// `http` of `port.http`.
@@ -96,8 +112,7 @@ pub fn variables_of(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// May an application give a variable this name?
-pub fn is_variable_name(name: &str) -> bool {
+fn is_variable_name(name: &str) -> bool {
     name.len() <= 255
         && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && name
@@ -110,6 +125,7 @@ pub fn is_variable_name(name: &str) -> bool {
 pub struct Scope<'a> {
     layers: Vec<&'a BTreeMap<String, String>>,
     reserved: BTreeMap<&'static str, String>,
+    given: BTreeMap<String, String>,
     ready: BTreeMap<String, String>,
     work: &'a Cell<usize>,
 }
@@ -120,6 +136,7 @@ impl<'a> Scope<'a> {
         Self {
             layers,
             reserved: BTreeMap::new(),
+            given: BTreeMap::new(),
             ready: BTreeMap::new(),
             work,
         }
@@ -128,6 +145,15 @@ impl<'a> Scope<'a> {
     pub fn reserve(&mut self, name: &'static str, value: &str) {
         self.reserved.insert(name, value.to_owned());
         self.ready.clear();
+    }
+    /// Gives a parameter its value, a deferred text, which wins over all layers; what was worked out before is forgotten.
+    pub fn give(&mut self, name: &str, deferred: String) {
+        self.given.insert(name.to_owned(), deferred);
+        self.ready.clear();
+    }
+    /// Counts something that is no text, but is there once for each server.
+    pub fn count(&self, items: usize) -> Result<(), SubstituteError> {
+        self.spend(items.saturating_mul(TEXT_COST))
     }
     /// The text with everything replaced but the node's variables: deferred text, to be ended by [`fill`].
     pub fn defer(&mut self, text: &str) -> Result<String, SubstituteError> {
@@ -143,7 +169,7 @@ impl<'a> Scope<'a> {
     }
 
     fn defer_within(&mut self, text: &str, inside: &mut Vec<String>) -> Result<String, SubstituteError> {
-        self.spend(text.len())?;
+        self.spend(text.len() + TEXT_COST)?;
         let mut out = String::with_capacity(text.len());
         for piece in Pieces(text) {
             match piece? {
@@ -168,7 +194,8 @@ impl<'a> Scope<'a> {
     }
 
     fn value(&mut self, name: &str, inside: &mut Vec<String>) -> Result<String, SubstituteError> {
-        if let Some(value) = self.reserved.get(name).or_else(|| self.ready.get(name)) {
+        let own = self.reserved.get(name).or_else(|| self.given.get(name));
+        if let Some(value) = own.or_else(|| self.ready.get(name)) {
             return Ok(value.clone());
         }
         if let Some(start) = inside.iter().position(|outer| outer == name) {

@@ -1,5 +1,5 @@
 use super::super::Deployment;
-use super::super::fixture::{application, deployed, many};
+use super::super::fixture::{application, deployed, faults_of, many};
 use super::*;
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 
@@ -14,13 +14,6 @@ id = "taken"
 run = ["x"]
 adapter = [{ name = "a", endpoint = "tcp://h:1" }]
 "#;
-
-fn faults_of(deployment: &Deployment, text: &str) -> Vec<String> {
-    match deployment.check(&application(text)) {
-        Ok(_) => Vec::new(),
-        Err(faults) => faults.iter().map(Fault::to_string).collect(),
-    }
-}
 
 /// One server `s` on `n1` with these further lines.
 fn server(lines: &str) -> String {

@@ -4,7 +4,7 @@
 
 use crate::pure::base::{Address, ApplicationName, PeerName, RunId, ServerId};
 use crate::pure::model::substitute::SubstituteError;
-use crate::pure::model::{Ready, ServerSpec, fill};
+use crate::pure::model::{AdapterSpec, Ready, ServerSpec, fill};
 use std::collections::BTreeMap;
 
 /// Ports by name, as a process got them.
@@ -132,6 +132,8 @@ pub fn probe_address(spec: &ServerSpec, host: &str, ports: &Ports) -> Option<Add
 }
 
 /// Can a process that was started by `old` go on under `new`? What differs then is the node's business alone.
+///
+/// `model::diff` tells operators the same beforehand; a test ties the two together.
 pub fn same_process(old: &ServerSpec, new: &ServerSpec) -> bool {
     let essence = |spec: &ServerSpec| ServerSpec {
         activation: new.activation,
@@ -145,19 +147,21 @@ pub fn same_process(old: &ServerSpec, new: &ServerSpec) -> bool {
         disable_after: new.disable_after,
         labels: new.labels.clone(),
         exclusive: new.exclusive,
-        adapters: spec
-            .adapters
-            .iter()
-            .map(|adapter| {
-                let mut adapter = adapter.clone();
-                adapter.group = None;
-                adapter.priority = 0;
-                adapter
-            })
-            .collect(),
+        adapters: published(spec),
         ..spec.clone()
     };
     old == new || essence(old) == essence(new)
+}
+
+/// Adapters by name with what the process or its node tells of them; where they stand in groups is the registry's business.
+fn published(spec: &ServerSpec) -> Vec<AdapterSpec> {
+    let mut adapters = spec.adapters.clone();
+    for adapter in &mut adapters {
+        adapter.group = None;
+        adapter.priority = 0;
+    }
+    adapters.sort_by(|one, other| one.name.cmp(&other.name));
+    adapters
 }
 
 fn own_variables(id: &ServerId, application: &ApplicationName, place: &Place<'_>) -> BTreeMap<String, String> {

@@ -1,7 +1,9 @@
 //! What a definition becomes on its node.
 
 use super::*;
-use crate::pure::model::{Activation, AdapterSpec};
+use crate::pure::model::diff::{View, diff};
+use crate::pure::model::{Activation, AdapterSpec, DisableAfter, PropertyFile};
+use proptest::prelude::*;
 use std::time::Duration;
 
 type Change = fn(&mut ServerSpec);
@@ -122,5 +124,84 @@ fn only_what_a_process_sees_asks_for_a_new_one() {
         let mut new = spec();
         change(&mut new);
         assert_eq!(same_process(&spec(), &new), same, "change {index}");
+    }
+}
+
+/// Each changes one thing, in one of two ways.
+const CHANGES: [fn(&mut ServerSpec, u8); 24] = [
+    |spec, v| spec.run.push(v.to_string()),
+    |spec, v| drop(spec.environment.insert("A".into(), v.to_string())),
+    |spec, v| spec.directory = Some(format!("/{v}")),
+    |spec, v| spec.ports.extend([("p".to_owned(), v.into())]),
+    |spec, v| spec.user = Some(v.to_string()),
+    |spec, v| spec.limits.cpu_millis = Some(v.into()),
+    |spec, v| spec.limits.memory_bytes = Some(v.into()),
+    |spec, v| spec.limits.files = Some(v.into()),
+    |spec, v| spec.limits.tasks = Some(v.into()),
+    |spec, v| spec.ready = Ready::After(Duration::from_secs(v.into())),
+    |spec, v| spec.adapters[0].id = format!("id-{v}").parse().unwrap(),
+    |spec, v| spec.adapters[0].endpoint = format!("tcp://h:{v}"),
+    |spec, v| spec.adapters[0].priority = v.into(),
+    |spec, v| spec.adapters[0].group = Some(format!("g{v}").parse().unwrap()),
+    |spec, v| {
+        let name = format!("{v}");
+        let other = AdapterSpec {
+            name,
+            ..spec.adapters[0].clone()
+        };
+        spec.adapters.insert(usize::from(v), other);
+    },
+    |spec, _| spec.adapters.reverse(),
+    |spec, v| {
+        spec.activation = if v == 0 {
+            Activation::Always
+        } else {
+            Activation::Session
+        }
+    },
+    |spec, v| spec.activation_timeout = Duration::from_secs(v.into()),
+    |spec, v| spec.stop.command.push(v.to_string()),
+    |spec, v| spec.reload = Some(i32::from(v).into()),
+    |spec, v| spec.output.keep = v.into(),
+    |spec, v| drop(spec.logs.insert("l".into(), v.to_string())),
+    |spec, v| {
+        let properties = BTreeMap::from([("a".into(), v.to_string())]);
+        spec.files = vec![PropertyFile {
+            name: "f".into(),
+            properties,
+        }];
+    },
+    |spec, v| {
+        spec.disable_after = Some(DisableAfter {
+            failures: v.into(),
+            period: None,
+        });
+        spec.labels.insert("l".into(), v.to_string());
+        spec.exclusive = v == 0;
+        spec.stop.signal = Some(i32::from(v).into());
+    },
+];
+
+proptest! {
+    /// What an operator is told beforehand is what the node does: restarted exactly when no process can go on.
+    #[test]
+    fn the_plan_says_restart_exactly_when_the_process_cannot_go_on(
+        before in prop::collection::vec((0..CHANGES.len(), 0..2_u8), 0..4),
+        after in prop::collection::vec((0..CHANGES.len(), 0..2_u8), 0..4),
+    ) {
+        let of = |changes: &[(usize, u8)]| {
+            let mut spec = spec();
+            for (change, way) in changes {
+                CHANGES[*change](&mut spec, *way);
+            }
+            spec
+        };
+        let (old, new) = (of(&before), of(&after));
+        let node = "n1".parse().unwrap();
+        let view = |spec| View { servers: BTreeMap::from([(&old.id, (&node, spec))]), ..View::default() };
+        let plan = diff(&view(&old), &view(&new));
+        prop_assert_eq!(plan.restarted.is_empty(), same_process(&old, &new), "{:?}", plan);
+        prop_assert_eq!(plan.unchanged.len() == 1, old == new);
+        prop_assert_eq!(plan.details.is_empty(), old == new, "{:?}", plan);
     }
 }

@@ -71,7 +71,7 @@ fn plain(id: String, revision: &str, activation: Activation) -> Server {
             id: None,
             group: None,
             endpoint: "http://${node.host}:${port.http}".to_owned(),
-            priority: 0,
+            priority: None,
         }],
         ..Server::default()
     }

@@ -1,6 +1,7 @@
-use super::super::fixture::application;
 use super::*;
-use crate::pure::model::Activation;
+use crate::pure::model::descriptor::ObjectHome;
+use crate::pure::model::fixture::application;
+use crate::pure::model::{Activation, AdapterSpec, Ready};
 
 const TEXT: &str = r#"
 application = "shop"
@@ -77,31 +78,4 @@ fn a_server_is_expanded_whole() {
         object("p", "shop", ObjectHome::Adapter("rpc-7".parse().unwrap())),
     ];
     assert_eq!(expansion.objects, expected);
-}
-
-#[test]
-fn durations_want_units_and_bounds() {
-    for (text, seconds) in [
-        ("0s", 0.0),
-        ("30s", 30.0),
-        ("500ms", 0.5),
-        ("1m 30s", 90.0),
-        ("1m30s", 90.0),
-        ("24h", 86400.0),
-    ] {
-        assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
-    }
-    for text in [
-        "",
-        "30",
-        "s",
-        "-1s",
-        "25h",
-        "1 d",
-        "forever",
-        "99999999999999999999h",
-        "1y",
-    ] {
-        assert!(parse_duration(text).is_err(), "{text}");
-    }
 }
