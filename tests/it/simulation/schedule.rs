@@ -57,6 +57,18 @@ pub(super) struct Figures {
     pub(super) processes: usize,
 }
 
+impl Figures {
+    /// Counts another life in.
+    pub(super) fn add(&mut self, other: Self) {
+        self.steps += other.steps;
+        self.millis += other.millis;
+        self.acknowledged += other.acknowledged;
+        self.reigns += other.reigns;
+        self.slices += other.slices;
+        self.processes += other.processes;
+    }
+}
+
 /// A broken promise, with what led to it.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {

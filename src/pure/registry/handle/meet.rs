@@ -266,6 +266,10 @@ impl Registry {
         if standing == Authority::Higher {
             self.give_way(from, epoch, moment, out);
         }
+        // Newer than what it told before: without this a master that asks around would take the epoch for a dead one.
+        if let Some(told) = self.peers.get_mut(from).and_then(|peer| peer.status.as_mut()) {
+            (told.promise, told.drawn, told.claim, told.preparing) = (epoch, Some(epoch), None, true);
+        }
         self.promise_to(epoch, out);
         let status = Some(Box::new(self.status()));
         out.push(Effect::Send {
