@@ -232,7 +232,6 @@ fn quiet(world: &mut World) -> Checked {
     world.run(settling)?;
     let (master, plain) = choose(world);
     world.crash(master);
-    let surplus = surplus(world, master);
     demote_strangers(world, master)?;
     let start = Start {
         role: Role::Master,
@@ -249,12 +248,18 @@ fn quiet(world: &mut World) -> Checked {
         QUIET,
         "the named master leads and everybody else follows or refuses",
         |world| {
-            world.standing(master) == Standing::Leading
-                && world
-                    .registries()
-                    .all(|index| is_settled(world, master, index, surplus[index]))
+            world.standing(master) == Standing::Leading && {
+                let surplus = surplus(world, master);
+                let mut registries = world.registries();
+                registries.all(|index| is_settled(world, master, index, surplus[index]))
+            }
         },
     )?;
+    // As it is now: a master that came back as it was may have led, and fed others, until the named one came by force.
+    let surplus = surplus(world, master);
+    if plain && surplus.contains(&true) {
+        return Err("a master that everybody can follow was named, and somebody holds what it lacks".to_owned());
+    }
     for (index, beyond) in surplus.iter().enumerate().filter(|(_, beyond)| !**beyond) {
         if world.core(index).database().deployment() != world.core(master).database().deployment() {
             return Err(format!(
