@@ -98,7 +98,7 @@ impl World {
         let open: Vec<(ReplyTo, usize)> = open.filter(|(_, peer)| *peer < self.peers.len()).collect();
         for (to, peer) in open {
             let boot = self.peers[peer].boot;
-            let event = Event::Cancelled { to };
+            let event = Box::new(Event::Cancelled { to });
             self.later(self.now, Todo::Tell { peer, boot, event });
         }
     }
