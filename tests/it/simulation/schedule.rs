@@ -38,6 +38,11 @@ pub(super) const SIZES: [(usize, u64, usize); 10] = [
 pub(super) fn has_nodes(seed: u64) -> bool {
     size(seed).2 > 0
 }
+/// Is an update acknowledged with one copy in the life of this seed?
+#[cfg(feature = "mutants")]
+pub(super) fn has_one_copy(seed: u64) -> bool {
+    size(seed).1 == 1
+}
 /// How large the grid of this seed is.
 fn size(seed: u64) -> (usize, u64, usize) {
     SIZES[usize::try_from(seed % 10).expect("below ten")]

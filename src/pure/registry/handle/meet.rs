@@ -254,7 +254,7 @@ impl Registry {
     ) {
         let foreign = self.is_foreign(database);
         let standing = authority(self.identity.promise, epoch, self.config.rules);
-        let looks_on = matches!(self.seat, Seat::Reviewing);
+        let looks_on = matches!(self.seat, Seat::Reviewing) && self.config.rules.hold(Rule::ReviewPromisesNothing);
         if foreign || looks_on || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;
             out.push(Effect::Send {
