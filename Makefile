@@ -6,9 +6,9 @@ story:
 	tools/dev --story
 test verify:
 	tools/test
-# Millions of simulated lives; takes hours.
+# Two million simulated lives, others than yesterday's; takes hours.
 nightly:
-	tools/simulate 200000
+	tools/simulate 200000 $$(($$(date +%s) / 86400 * 1000000))
 fix:
 	cargo fmt --all
 	cargo clippy --workspace --all-targets --features mutants --fix --allow-dirty --allow-staged

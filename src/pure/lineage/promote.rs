@@ -135,7 +135,9 @@ pub fn decide(
             ),
         };
     }
-    if let Some(decision) = out_of_sight(own, answers, silent, terms) {
+    if rules.hold(Rule::SightBeforeWriting)
+        && let Some(decision) = out_of_sight(own, answers, silent, terms)
+    {
         return decision;
     }
     Decision::Reign {
@@ -413,8 +415,9 @@ fn database(summary: &Summary) -> String {
 /// include one copy.
 fn proof(own: Own<'_>, answers: &[Answer], silent: &[Silent], terms: Terms, rules: Rules) -> Proof {
     let registries = answers.iter().filter(|answer| answer.summary.is_some());
-    let counts = |answer: &&Answer| answer.member && !answer.unproven;
-    let counted = registries.clone().filter(counts).count() + usize::from(!own.unrecorded && !own.unproven);
+    let doubtful = |unproven: bool| unproven && rules.hold(Rule::UnprovenDoesNotCount);
+    let counts = |answer: &&Answer| answer.member && !doubtful(answer.unproven);
+    let counted = registries.clone().filter(counts).count() + usize::from(!own.unrecorded && !doubtful(own.unproven));
     let counted = u64::try_from(counted).unwrap_or(u64::MAX);
     let mut needed = (terms.registries + 1).saturating_sub(terms.min_copies).max(1);
     if !rules.hold(Rule::Coverage) {

@@ -29,11 +29,26 @@ pub enum Rule {
     NodeObeysHighest,
     /// Proof of completeness wants answers from N-k+1 registries.
     Coverage,
+    /// Whether a candidate's log is complete is judged once more by what came with the promises: until then, whoever was
+    /// asked before may have taken more. (A candidate that a master hands over to also judges between the two, before it
+    /// asks for promises. That costs nobody an update if it is left out; it keeps a healthy master from being deposed for
+    /// a candidate that cannot lead.)
+    PromisesDecideAgain,
+    /// A master that hands over writes no more, before it says what its log ends in.
+    HandOverStopsWriting,
+    /// An operator's order is on disk with its first promise, and a restart goes on with it: its reign may stand in a log.
+    OrderIsDurable,
+    /// A registry that was initialised from anybody but the leading master is no proof until it has caught up.
+    UnprovenDoesNotCount,
+    /// A master that sees too few of the others does not write.
+    SightBeforeWriting,
+    /// A registry under review promises nothing.
+    ReviewPromisesNothing,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::EpochIdDecides,
         Self::NewEpochAtStart,
         Self::RefuseOverwrite,
@@ -46,6 +61,12 @@ impl Rule {
         Self::WaitForCopies,
         Self::NodeObeysHighest,
         Self::Coverage,
+        Self::PromisesDecideAgain,
+        Self::HandOverStopsWriting,
+        Self::OrderIsDurable,
+        Self::UnprovenDoesNotCount,
+        Self::SightBeforeWriting,
+        Self::ReviewPromisesNothing,
     ];
 }
 

@@ -139,6 +139,7 @@ impl World {
     fn tell(&mut self, index: usize, id: ServerId, event: supervisor::Event, wait: u64) {
         let (peer, boot) = (index, self.peers[index].boot);
         let event = Event::Server { id, event };
+        let event = Box::new(event);
         self.later(self.now + wait, Todo::Tell { peer, boot, event });
     }
     fn spawns(&self, index: usize, server: &ServerId) -> Checked {

@@ -3,7 +3,7 @@
 //! `FLOE_SCHEDULES` sets after how many lives it gives up.
 
 use super::random::number;
-use super::schedule::{Off, has_nodes, live};
+use super::schedule::{Off, has_nodes, has_one_copy, live};
 use floe::pure::lineage::rules::Rule;
 
 /// After how many lives a rule counts as unguarded.
@@ -74,6 +74,31 @@ fn an_update_acknowledged_without_its_copies() {
 #[test]
 fn a_proof_with_one_answer_too_few() {
     is_caught(Rule::Coverage);
+}
+#[test]
+fn a_candidate_that_asks_for_promises_and_does_not_listen() {
+    is_caught(Rule::PromisesDecideAgain);
+}
+#[test]
+fn a_master_that_hands_over_and_writes_on() {
+    is_caught(Rule::HandOverStopsWriting);
+}
+#[test]
+fn an_order_that_a_crash_forgets() {
+    is_caught(Rule::OrderIsDurable);
+}
+#[test]
+fn a_proof_by_a_registry_that_was_given_another_database() {
+    // Where one disk is enough for an update, whoever gives it up is the only one who held it.
+    is_noticed(Off::Everywhere(Rule::UnprovenDoesNotCount), has_one_copy);
+}
+#[test]
+fn a_master_that_writes_out_of_sight() {
+    is_caught(Rule::SightBeforeWriting);
+}
+#[test]
+fn a_review_that_promises() {
+    is_caught(Rule::ReviewPromisesNothing);
 }
 #[test]
 fn a_node_that_obeys_a_lower_epoch() {

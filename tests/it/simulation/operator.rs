@@ -74,14 +74,14 @@ impl Operator {
     /// Something is ordered of a running registry.
     fn order(&mut self, world: &mut World) -> Checked {
         match world.chance.below(100) {
-            0..60 => order_trouble::promote(world, self.reckless),
-            60..75 => {
+            0..50 => order_trouble::promote(world, self.reckless),
+            50..63 => {
                 order_trouble::pause(world);
                 Ok(())
             }
             _ if self.gentle => Ok(()),
-            75..82 => order_trouble::demote(world, self.reckless),
-            82..86 => order_trouble::lead_alone(world),
+            63..69 => order_trouble::demote(world, self.reckless),
+            69..73 => order_trouble::lead_alone(world),
             _ => order_trouble::initialise(world),
         }
     }

@@ -233,7 +233,10 @@ impl Oracle {
                 .iter()
                 .filter(|other| other.epoch.number > epoch.number);
             for other in above {
-                if !self.history.contains(other.entry, entry) && self.history.fork(other.entry, entry) > 0 {
+                // What it acknowledged may be an early entry of its log: a client asked again.
+                let mut reigns = self.reigns.iter().filter(|reign| reign.epoch == other.epoch);
+                let mut logs = reigns.next().map(|reign| reign.log).into_iter().chain([other.entry]);
+                if !logs.any(|log| self.history.contains(log, entry)) && self.history.fork(other.entry, entry) > 0 {
                     return Err(format!(
                         "promise 5: epoch {epoch} acknowledges entry {serial} after epoch {} acknowledged without it",
                         other.epoch

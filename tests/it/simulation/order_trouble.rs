@@ -14,7 +14,7 @@ pub(super) fn promote(world: &mut World, reckless: bool) -> Checked {
         force: reckless && world.chance.hits(1, 3),
     };
     if world.chance.hits(1, 2) {
-        world.trap = Some(Trap::set(&mut world.chance));
+        world.trap = Some(Trap::for_promotion(&mut world.chance));
     }
     world.ask(index, None, request).map(drop)
 }
@@ -31,13 +31,16 @@ pub(super) fn lead_alone(world: &mut World) -> Checked {
     world.ask(index, None, Request::LeadAlone).map(drop)
 }
 
-/// An order to take another registry's database.
+/// An order to take another registry's database; every other time somebody dies at a step of it.
 pub(super) fn initialise(world: &mut World) -> Checked {
     let (index, from) = (any(world), any(world));
     let request = Request::Initialise {
         from: world.peers[from].card.name.clone(),
         from_unproven: world.chance.hits(1, 3),
     };
+    if world.chance.hits(1, 2) {
+        world.trap = Some(Trap::for_initialisation(&mut world.chance));
+    }
     world.ask(index, None, request).map(drop)
 }
 

@@ -25,10 +25,9 @@ pub(super) struct Ordered {
     pub(super) plain: bool,
 }
 
-/// A master hands over.
+/// A master was asked to hand over, whether it does or not.
 #[derive(Clone, Debug)]
 pub(super) struct Handing {
-    to: PeerName,
     epoch: Epoch,
     /// Until then it writes nothing, at least.
     until: u64,
@@ -68,8 +67,7 @@ impl World {
                 }
             }
             Event::Unlinked { peer, .. } => {
-                let handing = &mut self.peers[index].handing;
-                handing.take_if(|handing| handing.to == *peer);
+                self.peers[index].handing.remove(peer);
             }
             Event::Request { to, request, .. } => {
                 match **request {
@@ -94,19 +92,19 @@ impl World {
     fn note_handing(&mut self, index: usize, from: &PeerName, message: &Message, reign: Option<Epoch>) {
         let now = self.now;
         let peer = &mut self.peers[index];
-        let over = |handing: &mut Handing| handing.until <= now || Some(handing.epoch) != reign;
-        peer.handing.take_if(over);
+        let lasts = |handing: &Handing| handing.until > now && Some(handing.epoch) == reign;
+        peer.handing.retain(|_, handing| lasts(handing));
         match message {
-            Message::HandOver { epoch } if reign == Some(*epoch) && peer.handing.is_none() => {
-                peer.handing = Some(Handing {
-                    to: from.clone(),
+            Message::HandOver { epoch } if reign == Some(*epoch) => {
+                // Asked again by the same registry: what it has from the first time still holds.
+                peer.handing.entry(from.clone()).or_insert(Handing {
                     epoch: *epoch,
                     until: now + HANDING,
                     told: false,
                 });
             }
             Message::HandOverEnded { .. } | Message::Refusal { .. } | Message::Follow { .. } => {
-                peer.handing.take_if(|handing| handing.to == *from);
+                peer.handing.remove(from);
             }
             _ => {}
         }
@@ -144,14 +142,12 @@ impl World {
     fn may_write(&self, index: usize, core: &Registry, deployment: &Deployment) -> Checked {
         let peer = &self.peers[index];
         let name = &peer.card.name;
-        if let Some(handing) = &peer.handing
-            && handing.told
-            && Some(handing.epoch) == core.reign()
-            && self.now < handing.until
-        {
+        let relied =
+            |handing: &Handing| handing.told && Some(handing.epoch) == core.reign() && self.now < handing.until;
+        if let Some((to, handing)) = peer.handing.iter().find(|(_, handing)| relied(handing)) {
             return Err(format!(
-                "promise 1: {name} told {} that it has everything of epoch {}, and writes on",
-                handing.to, handing.epoch
+                "promise 1: {name} told {to} that it has everything of epoch {}, and writes on",
+                handing.epoch
             ));
         }
         let registries = &deployment.registries;
@@ -178,13 +174,16 @@ impl World {
             return Ok(());
         };
         let (name, end) = (&self.peers[index].card.name, self.peers[to].disk.end);
-        if self.setup.shell_breaks.is_none() && !self.oracle.history.contains(end, version.digest) {
+        // A successor whose disk lies held it, and holds an older copy again.
+        let honest = self.setup.shell_breaks.is_none() && !self.oracle.disks_lie;
+        if honest && !self.oracle.history.contains(end, version.digest) {
             return Err(format!(
                 "promise 1: {name} hands over at {version}, which its successor does not hold"
             ));
         }
         self.oracle.hands_over(*epoch, version.digest)?;
-        if let Some(handing) = self.peers[index].handing.as_mut() {
+        let successor = self.peers[to].card.name.clone();
+        if let Some(handing) = self.peers[index].handing.get_mut(&successor) {
             handing.told |= handing.epoch == *epoch;
         }
         Ok(())

@@ -74,8 +74,8 @@ pub(super) struct Peer {
     pub(super) ordered: bool,
     /// An operator ordered its initialisation since it started.
     pub(super) initialising: bool,
-    /// It hands its reign over.
-    pub(super) handing: Option<Handing>,
+    /// Who asked it to hand its reign over.
+    pub(super) handing: BTreeMap<PeerName, Handing>,
     /// What it keeps of the database that it is about to give up.
     pub(super) aside: Option<SetAside>,
     /// The databases that it gave up.
@@ -122,7 +122,7 @@ impl Peer {
             alone: false,
             ordered: false,
             initialising: false,
-            handing: None,
+            handing: BTreeMap::new(),
             aside: None,
             replaced: Vec::new(),
         }
@@ -151,7 +151,7 @@ impl Peer {
         self.stalled = None;
         self.heard.clear();
         (self.alone, self.ordered, self.initialising) = (false, false, false);
-        self.handing = None;
+        self.handing.clear();
         self.aside = None;
         self.core.take().is_some()
     }

@@ -1,11 +1,13 @@
 //! Random lives of grids, with nodes and without, one test a size.
 //!
-//! `FLOE_SCHEDULES` sets how many lives a size gets, `FLOE_SEED` repeats one.
+//! `FLOE_SCHEDULES` sets how many lives a size gets, `FLOE_FIRST` which is the first of them, `FLOE_SEED` repeats one.
 
 use super::schedule::{Figures, SIZES, live};
 
 /// How many lives each size gets where nobody says otherwise: takes about a minute of one processor for all sizes.
 const SCHEDULES: u64 = 150;
+/// After so many broken lives of one size nobody looks for more.
+const BROKEN_MAX: usize = 10;
 
 /// A number from the environment.
 pub(super) fn number(key: &str) -> Option<u64> {
@@ -18,38 +20,40 @@ pub(super) fn number(key: &str) -> Option<u64> {
 
 #[expect(clippy::print_stdout, reason = "the figures of a run that went well")]
 fn live_all(size: u64) {
+    let first = number("FLOE_FIRST").unwrap_or(0);
     let seeds: Vec<u64> = match number("FLOE_SEED") {
         Some(seed) if seed % 10 == size => vec![seed],
         Some(_) => Vec::new(),
-        None => (0..number("FLOE_SCHEDULES").unwrap_or(SCHEDULES))
+        None => (first..first + number("FLOE_SCHEDULES").unwrap_or(SCHEDULES))
             .map(|number| number * 10 + size)
             .collect(),
     };
     let mut sum = Figures::default();
+    let mut broken = Vec::new();
     for seed in &seeds {
         match live(*seed, None, false) {
-            Ok(figures) => {
-                sum.steps += figures.steps;
-                sum.millis += figures.millis;
-                sum.acknowledged += figures.acknowledged;
-                sum.reigns += figures.reigns;
-                sum.slices += figures.slices;
-                sum.processes += figures.processes;
-            }
+            Ok(figures) => sum.add(figures),
             Err(failure) => {
                 #[expect(clippy::print_stderr, reason = "comes out before the long trace")]
                 {
                     eprintln!("seed {seed}: {}", failure.fault);
                 }
-                let events = live(*seed, None, true)
-                    .err()
-                    .map_or_else(String::new, |failure| failure.events);
-                panic!(
-                    "{events}\nseed {seed}: {}\nrepeat it with: FLOE_SEED={seed} cargo nextest run --features mutants --test it random",
-                    failure.fault
-                );
+                broken.push((*seed, failure.fault));
             }
         }
+        if broken.len() == BROKEN_MAX {
+            break;
+        }
+    }
+    if let Some((seed, fault)) = broken.first() {
+        let events = live(*seed, None, true)
+            .err()
+            .map_or_else(String::new, |failure| failure.events);
+        let others: Vec<String> = broken[1..].iter().map(|(seed, _)| seed.to_string()).collect();
+        panic!(
+            "{events}\nseed {seed}: {fault}\nrepeat it with: FLOE_SEED={seed} cargo nextest run --features mutants --test it random\nother broken lives: [{}]",
+            others.join(", ")
+        );
     }
     let (registries, min_copies, nodes) = SIZES[usize::try_from(size).expect("below ten")];
     println!(

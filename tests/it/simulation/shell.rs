@@ -333,6 +333,7 @@ impl World {
                 // Files beside the database: what matters is when they are there, and that the peer may die before.
                 let (boot, delay) = (self.peers[index].boot, self.chance.between(1_000, 300_000));
                 self.later(self.now + delay, Todo::Kept { peer: index, boot });
+                return Ok(self.springs(Some(Step::SetAside), None));
             }
             Effect::Remember(remembered) => {
                 // A hint: now and then it gets lost.

@@ -56,7 +56,7 @@ pub(super) enum Todo {
         how: Exit,
     },
     /// A node's shell tells it of a process.
-    Tell { peer: usize, boot: u64, event: Event },
+    Tell { peer: usize, boot: u64, event: Box<Event> },
 }
 
 impl World {
@@ -169,7 +169,7 @@ impl World {
                 self.exit(peer, server, run, how);
                 Ok(())
             }
-            Todo::Tell { peer, event, .. } => self.event(peer, event),
+            Todo::Tell { peer, event, .. } => self.event(peer, *event),
         }
     }
     /// Mostly the old database can be kept.

@@ -1,4 +1,4 @@
-//! A trap at one step of a live promotion: whoever is concerned dies right there, or the client that asked walks away.
+//! A trap at one step of a live promotion or of an initialisation: whoever is concerned dies right there, or the client that asked walks away.
 
 use super::chance::Chance;
 use super::core::Event;
@@ -8,7 +8,7 @@ use floe::pure::lineage::EntryKind;
 use floe::pure::protocol::{Message, ReplyTo};
 use floe::pure::registry::Batch;
 
-/// A step of a live promotion.
+/// A step of a live promotion, or of an initialisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     HandOver,
@@ -19,6 +19,13 @@ pub(super) enum Step {
     Reign,
     /// The identity is on disk, and nothing after it.
     Identity,
+    /// More of another registry's database is asked for.
+    CopyWanted,
+    Copy,
+    /// The shell was told to keep the old database.
+    SetAside,
+    /// The new database is on disk, and nothing after it.
+    Swap,
 }
 
 /// Who goes.
@@ -42,10 +49,19 @@ pub(super) struct Trap {
 }
 
 impl Trap {
-    pub(super) fn set(chance: &mut Chance) -> Self {
+    pub(super) fn for_promotion(chance: &mut Chance) -> Self {
         use Step::{HandOver, HandedOver, Identity, Prepare, Promised, Reign};
+        let steps = [HandOver, HandedOver, Prepare, Promised, Reign, Identity];
+        Self::at(chance.pick(&steps), chance)
+    }
+    pub(super) fn for_initialisation(chance: &mut Chance) -> Self {
+        use Step::{Copy, CopyWanted, Identity, SetAside, Swap};
+        let steps = [CopyWanted, Copy, SetAside, Identity, Swap];
+        Self::at(chance.pick(&steps), chance)
+    }
+    fn at(step: Step, chance: &mut Chance) -> Self {
         Self {
-            step: chance.pick(&[HandOver, HandedOver, Prepare, Promised, Reign, Identity]),
+            step,
             victim: chance.pick(&[Victim::Actor, Victim::Actor, Victim::Receiver, Victim::Client]),
             spare: chance.pick(&[0, 0, 0, 1, 2]),
         }
@@ -56,12 +72,18 @@ impl Trap {
             Message::HandedOver { .. } => Some(Step::HandedOver),
             Message::Prepare { .. } => Some(Step::Prepare),
             Message::Promised { .. } => Some(Step::Promised),
+            Message::CopyWanted { .. } => Some(Step::CopyWanted),
+            Message::Copy(_) => Some(Step::Copy),
             _ => None,
         }
     }
     pub(super) fn of_batch(batch: &Batch) -> Option<Step> {
         let begins = batch.append.iter().any(|entry| entry.kind == EntryKind::Reign);
-        begins.then_some(Step::Reign)
+        match (batch.wipe, begins) {
+            (true, _) => Some(Step::Swap),
+            (false, true) => Some(Step::Reign),
+            (false, false) => None,
+        }
     }
 }
 
@@ -98,7 +120,7 @@ impl World {
         let open: Vec<(ReplyTo, usize)> = open.filter(|(_, peer)| *peer < self.peers.len()).collect();
         for (to, peer) in open {
             let boot = self.peers[peer].boot;
-            let event = Event::Cancelled { to };
+            let event = Box::new(Event::Cancelled { to });
             self.later(self.now, Todo::Tell { peer, boot, event });
         }
     }

@@ -82,7 +82,7 @@ impl Registry {
         }
         // Stored before it is asked for: a restart must know its own number from a stranger's.
         self.identity.drawn = Some(epoch);
-        if self.order.is_some() {
+        if self.order.is_some() && self.config.rules.hold(Rule::OrderIsDurable) {
             self.identity.ordered = Some(epoch);
         }
         self.promise_to(epoch, out);
@@ -242,14 +242,18 @@ impl Registry {
             );
             return self.not_now(intent, Decision::Wait { reason }, moment, out);
         }
+        let again = self.config.rules.hold(Rule::PromisesDecideAgain);
+        let surveyed = |_| self.database.summary();
         let answers: Vec<Answer> = preparation
             .promised
             .values()
             .map(|answer| {
+                let told = answer.summary.clone();
                 // Its promise is ours by now, and a claim that it had has ended with it.
                 Answer {
                     promise: epoch,
                     claim: None,
+                    summary: if again { told } else { told.map(surveyed) },
                     ..answer.clone()
                 }
             })

@@ -8,6 +8,7 @@ use super::super::state::Registry;
 use crate::pure::base::{Moment, PeerName};
 use crate::pure::lineage::Epoch;
 use crate::pure::lineage::promote::Intent;
+use crate::pure::lineage::rules::Rule;
 use crate::pure::membership::{Role, RoleSource};
 use crate::pure::protocol::Message;
 use crate::pure::protocol::request::{ErrorCode, Failure};
@@ -79,12 +80,17 @@ impl Registry {
         let Seat::Leading(reigning) = &self.seat else {
             return Err(self.not_master());
         };
-        if let Some(blind) = &reigning.blind {
+        let rules = self.config.rules;
+        if let Some(blind) = reigning.blind.as_ref().filter(|_| rules.hold(Rule::SightBeforeWriting)) {
             let message = format!("registry {} is waiting: {blind}; nothing was stored", self.name());
             let hint = "`floe registry list` shows who is there";
             return Err(Failure::new(ErrorCode::Precondition, message, hint));
         }
-        if let Some(handing) = &reigning.handing {
+        if let Some(handing) = reigning
+            .handing
+            .as_ref()
+            .filter(|_| rules.hold(Rule::HandOverStopsWriting))
+        {
             let to = &handing.to;
             let message = format!("registry {} hands over to {to}; nothing was stored", self.name());
             let hint = "come again in a moment: the new master takes it";

@@ -254,7 +254,7 @@ impl Registry {
     ) {
         let foreign = self.is_foreign(database);
         let standing = authority(self.identity.promise, epoch, self.config.rules);
-        let looks_on = matches!(self.seat, Seat::Reviewing);
+        let looks_on = matches!(self.seat, Seat::Reviewing) && self.config.rules.hold(Rule::ReviewPromisesNothing);
         if foreign || looks_on || !matches!(standing, Authority::Higher | Authority::Same) {
             let promise = self.identity.promise;
             out.push(Effect::Send {
@@ -265,6 +265,10 @@ impl Registry {
         }
         if standing == Authority::Higher {
             self.give_way(from, epoch, moment, out);
+        }
+        // Newer than what it told before: without this a master that asks around would take the epoch for a dead one.
+        if let Some(told) = self.peers.get_mut(from).and_then(|peer| peer.status.as_mut()) {
+            (told.promise, told.drawn, told.claim, told.preparing) = (epoch, Some(epoch), None, true);
         }
         self.promise_to(epoch, out);
         let status = Some(Box::new(self.status()));

@@ -4,6 +4,7 @@ use super::*;
 use crate::pure::lineage::{Surplus, Version};
 use crate::pure::membership::Role;
 use crate::pure::registry::fixture::{Bench, peer};
+use std::time::Duration;
 
 #[test]
 fn every_refusal_names_both_sides_and_the_next_step() {
@@ -111,4 +112,39 @@ fn what_nobody_can_have_said_is_not_believed() {
     let (standing, reason) = bench.registry.standing();
     assert_eq!(standing, Standing::Outdated);
     assert!(reason.contains("CORRUPT") && reason.contains("restart"), "{reason}");
+}
+
+#[test]
+fn a_candidate_that_asks_for_a_promise_counts_as_one_at_once() {
+    let mut bench = Bench::start("r1", Role::Master);
+    let epoch = |number| Epoch {
+        number,
+        id: crate::pure::base::EpochId::from_bits(u128::from(number)),
+    };
+    let mut status = bench.status();
+    let database = status.summary.database;
+    (status.claim, status.standing) = (None, Standing::Detached);
+    bench.link("r2");
+    bench.link("r3");
+    // r3 gave up on an epoch that it drew: r1 was deposed for nobody, and asks around.
+    (status.promise, status.drawn) = (epoch(2), Some(epoch(2)));
+    bench.says("r3", Message::Status(Box::new(status.clone())));
+    assert_eq!(bench.registry.reign(), None);
+    bench.wait(Duration::from_secs(1));
+    assert!(matches!(bench.registry.seat, Seat::Surveying(_)));
+    bench.says("r2", Message::Status(Box::new(status.clone())));
+    // r2 becomes a candidate between its answer and the last one.
+    let effects = bench.says(
+        "r2",
+        Message::Prepare {
+            epoch: epoch(3),
+            database,
+        },
+    );
+    assert!(format!("{effects:?}").contains("Promised"), "{effects:?}");
+    let effects = bench.says("r3", Message::Status(Box::new(status)));
+    assert!(!format!("{effects:?}").contains("Prepare {"), "{effects:?}");
+    let (standing, reason) = bench.registry.standing();
+    assert_eq!(standing, Standing::Waiting);
+    assert!(reason.contains("has promised epoch 3"), "{reason}");
 }

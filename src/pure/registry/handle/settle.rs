@@ -1,11 +1,12 @@
 //! After each event: time that ran out, the claim to follow, and news for peers, gossip and people.
 
 use super::super::effect::{Effect, Target};
+use super::super::peer::Peer;
 use super::super::seat::Seat;
 use super::super::state::{Position, Registry};
-use crate::pure::base::{Moment, Time};
+use crate::pure::base::{Address, Moment, PeerName, Time};
 use crate::pure::lineage::compare::{Relation, compare};
-use crate::pure::membership::{Record, Remembered};
+use crate::pure::membership::{Record, Remembered, Standing};
 use crate::pure::protocol::Message;
 use std::time::Duration;
 
@@ -37,14 +38,14 @@ impl Registry {
         self.look_around(moment);
         self.keep_contact(moment, out);
         self.prove(moment, out);
-        self.tell_standing(moment, out);
-        self.tell_gossip(out);
+        let standing = self.tell_standing(moment, out);
+        self.tell_gossip(standing, out);
         self.dial(out);
         self.remember(moment, out);
         self.set_wake(moment, out);
     }
 
-    fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+    fn tell_standing(&mut self, moment: &Moment, out: &mut Vec<Effect>) -> Standing {
         let (standing, reason) = self.standing();
         let now = (standing, self.standing_detail().unwrap_or_else(|| reason.clone()));
         if self.told.standing.as_ref() != Some(&now) {
@@ -69,60 +70,66 @@ impl Registry {
                 });
             }
         }
+        standing
     }
 
-    fn tell_gossip(&mut self, out: &mut Vec<Effect>) {
+    fn tell_gossip(&mut self, standing: Standing, out: &mut Vec<Effect>) {
+        let (role, standing, version) = (Some(self.role), Some(standing), Some(self.database.end()));
+        let (claim, obeys) = (self.reign(), self.identity.promise);
+        // Asked after every event: nothing is copied unless there is news.
+        let told = self.told.record.as_ref().filter(|told| {
+            (told.role, told.standing, told.version) == (role, standing, version)
+                && (told.claim, told.obeys) == (claim, obeys)
+                && told.card == self.config.card
+        });
+        if told.is_some() {
+            return;
+        }
         let record = Record {
             card: self.config.card.clone(),
-            role: Some(self.role),
-            standing: Some(self.standing().0),
-            claim: self.reign(),
-            version: Some(self.database.end()),
-            obeys: self.identity.promise,
+            role,
+            standing,
+            claim,
+            version,
+            obeys,
             servers: None,
         };
-        if self.told.record.as_ref() != Some(&record) {
-            self.told.record = Some(record.clone());
-            out.push(Effect::Publish(Box::new(record)));
-        }
+        self.told.record = Some(record.clone());
+        out.push(Effect::Publish(Box::new(record)));
     }
 
     /// A link to everybody who is known, and to whoever is behind the locator.
     fn dial(&mut self, out: &mut Vec<Effect>) {
-        let peers = self.peers.values().map(|peer| Target {
-            name: Some(peer.card.name.clone()),
-            address: peer.card.address.clone(),
-        });
-        let recorded = self
-            .database
-            .deployment()
-            .registries
-            .values()
-            .filter(|record| record.name != *self.name());
-        let unmet = recorded.filter(|record| !self.peers.contains_key(&record.name));
-        let recorded = unmet.map(|record| Target {
-            name: Some(record.name.clone()),
-            address: record.address.clone(),
-        });
-        let mut targets: Vec<Target> = peers.chain(recorded).collect();
-        for address in self
-            .config
-            .locator
-            .iter()
-            .filter(|address| **address != self.config.card.address)
-        {
-            if !targets.iter().any(|target| target.address == *address) {
-                targets.push(Target {
-                    name: None,
-                    address: address.clone(),
-                });
+        let peers = self.peers.values();
+        let mut targets: Vec<(Option<&PeerName>, &Address)> =
+            peers.map(|peer| (Some(&peer.card.name), &peer.card.address)).collect();
+        let recorded = self.database.deployment().registries.values();
+        let others = recorded.filter(|record| record.name != *self.name() && !self.peers.contains_key(&record.name));
+        targets.extend(others.map(|record| (Some(&record.name), &record.address)));
+        let locator = self.config.locator.iter();
+        for address in locator.filter(|address| **address != self.config.card.address) {
+            if !targets.iter().any(|(_, known)| *known == address) {
+                targets.push((None, address));
             }
         }
         targets.sort();
-        if self.told.dialled != targets {
-            self.told.dialled.clone_from(&targets);
-            out.push(Effect::Dial(targets));
+        let told = self.told.dialled.iter();
+        // Asked after every event: nothing is copied unless there is news.
+        if told
+            .map(|told| (told.name.as_ref(), &told.address))
+            .eq(targets.iter().copied())
+        {
+            return;
         }
+        let targets: Vec<Target> = targets
+            .into_iter()
+            .map(|(name, address)| Target {
+                name: name.cloned(),
+                address: address.clone(),
+            })
+            .collect();
+        self.told.dialled.clone_from(&targets);
+        out.push(Effect::Dial(targets));
     }
 
     fn remember(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
@@ -130,11 +137,11 @@ impl Registry {
         if !due && self.told.remember_at.is_some() {
             return;
         }
-        let known = self.known_peers();
-        let news = known != self.told.remembered;
+        let news = self.knows_more();
         if due {
             self.told.remember_at = None;
             if news {
+                let known = self.known_peers();
                 self.told.remembered.clone_from(&known);
                 let known = self.as_met_now(known);
                 out.push(Effect::Remember(known));
@@ -144,6 +151,17 @@ impl Registry {
         }
     }
 
+    /// Is what is known of peers something else than what is remembered of them?
+    fn knows_more(&self) -> bool {
+        let version = |peer: &Peer| peer.version().filter(|_| peer.is_registry());
+        let mut pairs = self.peers.values().zip(&self.told.remembered);
+        self.peers.len() != self.told.remembered.len()
+            || pairs.any(|(peer, told)| {
+                (peer.seen, version(peer)) != (told.seen, told.version)
+                    || peer.summary != told.summary
+                    || peer.card != told.card
+            })
+    }
     fn known_peers(&self) -> Vec<Remembered> {
         let known = self.peers.values().map(|peer| Remembered {
             card: peer.card.clone(),
