@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod diff;
 pub mod durable;
 pub mod expand;
+pub mod import;
 pub mod parse;
 mod rules;
 pub mod spec;
