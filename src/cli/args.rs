@@ -2,10 +2,10 @@
 
 use super::output::Style;
 use super::verb::{
-    app_apply, app_diff, app_history, app_list, app_remove, app_rollback, app_show, app_validate, completions,
-    config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_list, node_run, peer_list,
-    registry_compare, registry_demote, registry_init, registry_lead, registry_list, registry_promote, registry_run,
-    registry_show, resolve, server_command, server_list, server_logs, server_show, status, watch,
+    app_apply, app_diff, app_history, app_import, app_list, app_remove, app_rollback, app_show, app_validate,
+    completions, config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_list, node_run,
+    peer_list, registry_compare, registry_demote, registry_init, registry_lead, registry_list, registry_promote,
+    registry_run, registry_show, resolve, server_command, server_list, server_logs, server_show, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -104,6 +104,7 @@ pub(super) enum App {
     Apply(app_apply::Args),
     Diff(app_diff::Args),
     Validate(app_validate::Args),
+    Import(app_import::Args),
     List(app_list::Args),
     Show(app_show::Args),
     History(app_history::Args),

@@ -7,4 +7,6 @@ mod cost;
 #[expect(clippy::disallowed_methods, reason = "starts processes, waits for what they do")]
 mod daemons;
 mod dashboards;
+#[expect(clippy::disallowed_methods, reason = "reads descriptors, starts processes")]
+mod import;
 mod simulation;

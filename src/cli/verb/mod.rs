@@ -4,6 +4,7 @@ pub(super) mod app_apply;
 mod app_apply_surplus;
 pub(super) mod app_diff;
 pub(super) mod app_history;
+pub(super) mod app_import;
 pub(super) mod app_list;
 pub(super) mod app_remove;
 pub(super) mod app_rollback;
@@ -50,6 +51,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::App(App::Apply(args)) => app_apply::run(args, &mut open, output),
         Noun::App(App::Diff(args)) => app_diff::run(args, &mut open, output),
         Noun::App(App::Validate(args)) => app_validate::run(args, output),
+        Noun::App(App::Import(args)) => app_import::run(args, output),
         Noun::App(App::List(args)) => app_list::run(args, &mut *open()?, output),
         Noun::App(App::Show(args)) => app_show::run(args, &mut *open()?, output),
         Noun::App(App::History(args)) => app_history::run(args, &mut *open()?, output),

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod durable;
 pub mod expand;
 pub mod fault;
+pub mod import;
 mod measure;
 mod nearest;
 mod overlay;
