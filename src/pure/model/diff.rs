@@ -23,6 +23,9 @@ pub struct Plan {
     pub removed: Vec<ServerId>,
     /// Servers that are stopped and started again if they run.
     pub restarted: Vec<ServerId>,
+    /// Those of the restarted ones that move: they are stopped on one node before they start on another.
+    #[serde(default)]
+    pub moved: Vec<ServerId>,
     /// Servers that change without a restart.
     pub changed: Vec<ServerId>,
     /// Servers that stay as they are.
@@ -72,11 +75,16 @@ pub fn diff(before: &View<'_>, after: &View<'_>) -> Plan {
                 details.line(&format!("removed from node {node}"));
                 &mut plan.removed
             }
-            (Some(old), Some(new)) => match compare_servers(*old, *new, &mut details) {
-                Effect::Restart => &mut plan.restarted,
-                Effect::Change => &mut plan.changed,
-                Effect::None => &mut plan.unchanged,
-            },
+            (Some(old), Some(new)) => {
+                if old.0 != new.0 {
+                    plan.moved.push(id.clone());
+                }
+                match compare_servers(*old, *new, &mut details) {
+                    Effect::Restart => &mut plan.restarted,
+                    Effect::Change => &mut plan.changed,
+                    Effect::None => &mut plan.unchanged,
+                }
+            }
             (None, None) => continue,
         };
         list.push(id.clone());
@@ -124,6 +132,7 @@ fn compare_servers(
         details.field("limits", &old.limits, &new.limits),
         details.field("ready", &old.ready, &new.ready),
         details.map("endpoint", &endpoints(old), &endpoints(new)),
+        compare_adapter_ids(old, new, details),
     ];
     let changes = [
         details.field("activation", &old.activation, &new.activation),
@@ -152,7 +161,18 @@ fn compare_servers(
     }
 }
 
-/// What adapters of the same name differ in beside their endpoints.
+/// A process is told the ids of its adapters when it starts.
+fn compare_adapter_ids(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
+    let mut any = false;
+    for after in &new.adapters {
+        if let Some(before) = old.adapters.iter().find(|adapter| adapter.name == after.name) {
+            any |= details.field(&format!("adapter {} id", after.name), &before.id, &after.id);
+        }
+    }
+    any
+}
+
+/// What adapters of the same name differ in beside their endpoints and ids.
 fn compare_adapters(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -> bool {
     let mut any = false;
     for after in &new.adapters {
@@ -160,7 +180,6 @@ fn compare_adapters(old: &ServerSpec, new: &ServerSpec, details: &mut Details) -
             continue;
         };
         let name = &after.name;
-        any |= details.field(&format!("adapter {name} id"), &before.id, &after.id);
         any |= details.field(&format!("adapter {name} group"), &before.group, &after.group);
         any |= details.field(&format!("adapter {name} priority"), &before.priority, &after.priority);
     }

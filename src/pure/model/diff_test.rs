@@ -75,7 +75,7 @@ fn what_changes_decides_what_happens_and_is_told() {
         ),
         (
             with_adapter("id = \"i\""),
-            &changed,
+            &restarted,
             "server s: adapter h id: \"s.h\" -> \"i\"",
         ),
         (
