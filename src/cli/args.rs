@@ -34,6 +34,11 @@ pub(super) struct Arguments {
     pub(super) noun: Noun,
 }
 
+/// How long an answer may take, unless it is said.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long servers may take to be as wanted, unless it is said.
+const WAIT: Duration = Duration::from_mins(1);
+
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every verb")]
@@ -52,9 +57,9 @@ pub struct Global {
     /// How results look: a table for people, JSON for programs
     #[arg(long, value_enum, default_value = "table", global = true)]
     pub(super) format: Style,
-    /// How long to wait for an answer, connecting and retries included
-    #[arg(long, value_name = "TIME", value_parser = timeout, default_value = "10s", global = true)]
-    pub(super) timeout: Duration,
+    /// How long to wait for an answer, connecting and retries included [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = timeout, global = true)]
+    pub(super) timeout: Option<Duration>,
 }
 
 impl Global {
@@ -64,7 +69,11 @@ impl Global {
     }
     /// How long a call may take.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.timeout.unwrap_or(ANSWER)
+    }
+    /// How long to wait for what comes of an update.
+    pub(super) fn wait(&self) -> Duration {
+        self.timeout.unwrap_or(WAIT)
     }
 }
 

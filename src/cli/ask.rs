@@ -4,6 +4,7 @@ use super::failing::Failing;
 use crate::pure::base::Address;
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Request, Response};
+use std::time::Duration;
 
 /// A way to the grid.
 pub trait Ask {
@@ -29,6 +30,8 @@ pub trait Ask {
     ) -> Result<Response, Failing> {
         self.ask_at(address, request)
     }
+    /// Lets time pass before the next question.
+    fn pause(&mut self, time: Duration);
     /// What a reader of the latest answer must know beside it; a word for stderr.
     fn caution(&self) -> Option<String> {
         None

@@ -10,6 +10,7 @@ use crate::pure::protocol::report::{
     ApplicationReport, AppliedReport, FollowerRow, Happening, Load, MasterReport, NodeRow, PeerRow, RegistryReport,
     RegistryRow, Resolved, ResolvedKind, ServerReport, ServerState, StatusReport,
 };
+use crate::pure::protocol::update::{Affected, Forecast};
 use crate::pure::protocol::{Request, Response};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -51,6 +52,7 @@ impl Ask for Canned {
         self.asked.borrow_mut().push((Some(address.clone()), request));
         self.next()
     }
+    fn pause(&mut self, _: std::time::Duration) {}
     fn happening(&mut self) -> Result<Happening, Failing> {
         match self.next()? {
             Response::Happened(happening) => Ok(*happening),
@@ -171,11 +173,25 @@ pub(super) fn applied() -> AppliedReport {
             added: vec!["web-2".parse().unwrap()],
             removed: vec!["web-9".parse().unwrap()],
             restarted: vec!["web-1".parse().unwrap()],
+            moved: vec![],
             changed: vec![],
             unchanged: vec!["gpu-0".parse().unwrap()],
             details: texts(&["web-1: run changed"]),
         },
         rolled_back_to: None,
+        replaces: Some(2),
+        affected: Affected::default(),
+        absent: vec![],
+    }
+}
+
+pub(super) fn forecast() -> Forecast {
+    Forecast {
+        application: "shop".into(),
+        revision: 3,
+        version: "4.93".into(),
+        plan: applied().plan,
+        affected: Affected::default(),
     }
 }
 

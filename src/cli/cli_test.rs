@@ -1,14 +1,15 @@
 //! Whole outputs of commands, with answers put in place of the grid: what people see, what programs get, how it ends.
 
 use super::canned::{
-    Canned, SHOP, application_row, applied, failing_server, file_of, floe, happening, peer, prints, registry, resolved,
-    revision_row, server, status,
+    Canned, SHOP, application_row, applied, failing_server, file_of, floe, forecast, happening, peer, prints, registry,
+    resolved, revision_row, server, status,
 };
 use super::{Ask, Exit, Failing, Output, run};
-use crate::pure::model::Application;
+use crate::pure::model::{Application, Plan};
 use crate::pure::protocol::history::RevisionRow;
 use crate::pure::protocol::report::{AppliedReport, Happening, LogReport, StatusReport};
 use crate::pure::protocol::request::Verb;
+use crate::pure::protocol::update::{Change, Forecast};
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -191,7 +192,7 @@ fn programs_get_the_promised_fields() {
         ),
         (
             &format!("floe app diff {file}"),
-            Response::Plan(Box::new(applied().plan)),
+            Response::Forecast(Box::new(forecast())),
             "added removed restarted changed unchanged",
         ),
     ] {
@@ -296,12 +297,14 @@ REVISION  STATE     ACTION            VERSION  TIME                  BY        C
         ),
         "{asked:?}"
     );
-    let canned = Canned::of([Ok(Response::Plan(Box::new(applied().plan)))]);
+    let canned = Canned::of([Ok(Response::Forecast(Box::new(forecast())))]);
     let said = floe("floe app rollback shop --dry-run", &canned);
     assert!(said.out.ends_with("  web-1: run changed\n"), "{}", said.out);
     assert!(matches!(
         canned.asked().as_slice(),
-        [Request::PlanRollback { to: None, .. }]
+        [Request::Forecast {
+            change: Change::Rollback { to: None, .. }
+        }]
     ));
 }
 
@@ -322,17 +325,23 @@ fn an_update_in_doubt_can_be_tried_again_with_its_id() {
 #[test]
 fn diff_changes_nothing_and_ends_with_3_only_when_asked() {
     let (_folder, file) = file_of(SHOP, "shop.toml");
-    let plan = || Ok(Response::Plan(Box::new(applied().plan)));
+    let plan = || Ok(Response::Forecast(Box::new(forecast())));
     let said = floe(&format!("floe app diff {file}"), &Canned::of([plan()]));
     assert_eq!(said.exit, Exit::Done);
     assert!(
-        said.out.ends_with("  restart web-1\n  web-1: run changed\n"),
+        said.out
+            .starts_with("shop against revision 3, database version 4.93\n1 added")
+            && said.out.ends_with("  restart web-1\n  web-1: run changed\n"),
         "{}",
         said.out
     );
     let said = floe(&format!("floe app diff {file} --exit-code"), &Canned::of([plan()]));
     assert_eq!(said.exit, Exit::Differences);
-    let nothing = Canned::of([Ok(Response::Plan(Box::default()))]);
+    let nothing = Forecast {
+        plan: Plan::default(),
+        ..forecast()
+    };
+    let nothing = Canned::of([Ok(Response::Forecast(Box::new(nothing)))]);
     let said = floe(&format!("floe app diff {file} --exit-code"), &nothing);
     assert_eq!((said.exit, nothing.asked().len()), (Exit::Done, 1));
 }

@@ -77,6 +77,9 @@ impl Ask for Way {
         let followed = client.follow(address, request, REQUEST_DEADLINE_MAX, progress);
         self.runtime.block_on(followed).map_err(|error| failing(&error))
     }
+    fn pause(&mut self, time: Duration) {
+        self.runtime.block_on(tokio::time::sleep(time));
+    }
     fn caution(&self) -> Option<String> {
         let client = self.client.as_ref()?;
         if let Some(repeated) = client.repeated() {

@@ -141,6 +141,9 @@ fn a_surplus_is_applied_in_order_and_conflicts_stop_only_their_application() {
             behind: Vec::new(),
             plan: crate::pure::model::Plan::default(),
             rolled_back_to: None,
+            replaces: None,
+            affected: crate::pure::protocol::update::Affected::default(),
+            absent: Vec::new(),
         })))
     };
     let moved = Failure::new(ErrorCode::Precondition, "application shop is at revision 5, not 3", "");

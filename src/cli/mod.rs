@@ -16,9 +16,12 @@ mod failing;
 mod offline;
 mod output;
 mod plan;
+mod progress;
 mod rows;
 mod surplus_file;
+mod update;
 mod verb;
+mod wait;
 
 pub use ask::Ask;
 pub use exit::Exit;

@@ -46,6 +46,9 @@ fn by(name: &str) -> Response {
         behind: Vec::new(),
         plan: Plan::default(),
         rolled_back_to: None,
+        replaces: None,
+        affected: crate::pure::protocol::update::Affected::default(),
+        absent: Vec::new(),
     }))
 }
 

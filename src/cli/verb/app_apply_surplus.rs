@@ -3,8 +3,8 @@
 //!
 //! An application that moved on meanwhile is a conflict, told with what to do; nothing after it is done to that application.
 
-use super::app_apply::retry_hint;
 use crate::cli::output::Row;
+use crate::cli::update::retry_hint;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::protocol::{Request, Response, SurplusFile, SurplusKind, SurplusUpdate};
 use serde::Serialize;

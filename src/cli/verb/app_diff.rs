@@ -3,7 +3,7 @@
 use crate::cli::application_file;
 use crate::cli::plan;
 use crate::cli::{Ask, Exit, Failing, Output};
-use crate::pure::protocol::{Request, Response};
+use crate::pure::protocol::update::Change;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -13,6 +13,9 @@ Examples:
   floe app diff shop.toml --format json";
 
 /// Show what applying a file would change: added, removed, restarted, changed live, untouched
+///
+/// The plan is what the update means; which of the servers run now, and so would really be restarted, moved or stopped, is
+/// told behind it. The version that it was made against is what --if-version of floe app apply takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
@@ -29,11 +32,9 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
     let application = application_file::read(&args.file)?;
-    let Response::Plan(plan) = open()?.get(Request::Plan { application })? else {
-        return Err(Failing::other_answer());
-    };
-    output.value(&*plan, |plan| plan::text_of(plan, true))?;
-    Ok(if args.exit_code && plan::has_differences(&plan) {
+    let change = Change::Put(Box::new(application));
+    let differs = plan::forecast(change, &mut *open()?, output)?;
+    Ok(if args.exit_code && differs {
         Exit::Differences
     } else {
         Exit::Done

@@ -43,20 +43,21 @@ use super::{Connect, Exit, Failing, Output};
 
 /// Runs the verb that was written. Only verbs that ask the grid connect.
 pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Connect<'_>) -> Result<Exit, Failing> {
-    let mut open = || connect(&arguments.global);
+    let global = &arguments.global;
+    let mut open = || connect(global);
     match &arguments.noun {
         Noun::Status(args) => status::run(args, &mut *open()?, output),
         Noun::Resolve(args) => resolve::run(args, &mut *open()?, output),
         Noun::Watch(args) => watch::run(args, &mut *open()?, output),
-        Noun::App(App::Apply(args)) => app_apply::run(args, &mut open, output),
+        Noun::App(App::Apply(args)) => app_apply::run(args, global, &mut open, output),
         Noun::App(App::Diff(args)) => app_diff::run(args, &mut open, output),
         Noun::App(App::Validate(args)) => app_validate::run(args, output),
         Noun::App(App::Import(args)) => app_import::run(args, output),
         Noun::App(App::List(args)) => app_list::run(args, &mut *open()?, output),
         Noun::App(App::Show(args)) => app_show::run(args, &mut *open()?, output),
         Noun::App(App::History(args)) => app_history::run(args, &mut *open()?, output),
-        Noun::App(App::Rollback(args)) => app_rollback::run(args, &mut *open()?, output),
-        Noun::App(App::Remove(args)) => app_remove::run(args, &mut *open()?, output),
+        Noun::App(App::Rollback(args)) => app_rollback::run(args, global, &mut *open()?, output),
+        Noun::App(App::Remove(args)) => app_remove::run(args, global, &mut *open()?, output),
         Noun::Server(Server::List(args)) => server_list::run(args, &mut *open()?, output),
         Noun::Server(Server::Show(args)) => server_show::run(args, &mut *open()?, output),
         Noun::Server(Server::Start(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),

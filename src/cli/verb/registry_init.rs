@@ -1,11 +1,11 @@
 //! `floe registry init NAME --from OTHER`: replaces a registry's database by that of another.
 
 use super::registry_show::address_of;
+use crate::cli::progress::Progress;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::base::PeerName;
 use crate::pure::protocol::report::{InitialisedReport, InitialisingReport};
 use crate::pure::protocol::{Request, Response};
-use std::io::{IsTerminal as _, Write as _};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,50 +42,19 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
         from: args.from.clone(),
         from_unproven: args.from_unproven,
     };
-    let mut bar = Bar::new();
-    let answer = link.follow_at(&address, request, &mut |response| bar.show(&response));
-    bar.end();
+    let mut progress = Progress::new();
+    let answer = link.follow_at(&address, request, &mut |response| {
+        if let Response::Initialising(report) = response {
+            progress.show(&line_of(&report));
+        }
+    });
+    progress.end();
     match answer? {
         Response::Initialised(report) => output.value(&*report, text_of)?,
         Response::Failed(failure) => return Err(failure.into()),
         _ => return Err(Failing::other_answer()),
     }
     Ok(Exit::Done)
-}
-
-/// One line on stderr that is written over as it goes on, when somebody looks.
-struct Bar {
-    shown: bool,
-    terminal: bool,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self {
-            shown: false,
-            terminal: std::io::stderr().is_terminal(),
-        }
-    }
-    fn show(&mut self, response: &Response) {
-        let Response::Initialising(report) = response else {
-            return;
-        };
-        if self.terminal {
-            self.shown = true;
-            say(&format!("\r\x1b[K{}", line_of(report)));
-        }
-    }
-    fn end(&mut self) {
-        if std::mem::take(&mut self.shown) {
-            say("\r\x1b[K");
-        }
-    }
-}
-
-/// Progress only: nobody is left to tell when stderr is gone.
-fn say(text: &str) {
-    let mut stderr = std::io::stderr();
-    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
 }
 
 fn line_of(report: &InitialisingReport) -> String {

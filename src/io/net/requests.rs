@@ -300,6 +300,9 @@ fn kind(request: &Request) -> &'static str {
         Request::LogSummary => "log-summary",
         Request::LogRows { .. } => "log-rows",
         Request::Contents { .. } => "contents",
+        Request::Update { .. } => "update",
+        Request::Forecast { .. } => "forecast",
+        Request::Outcome { .. } => "outcome",
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Plan {
     pub removed: Vec<ServerId>,
     /// Servers that are stopped and started again if they run.
     pub restarted: Vec<ServerId>,
+    /// Those of the restarted ones that move: they are stopped on one node before they start on another.
+    #[serde(default)]
+    pub moved: Vec<ServerId>,
     /// Servers that change without a restart.
     pub changed: Vec<ServerId>,
     /// Servers that stay as they are.
@@ -70,11 +73,16 @@ pub fn diff(before: &View<'_>, after: &View<'_>) -> Plan {
                 details.line(&format!("removed from node {node}"));
                 &mut plan.removed
             }
-            (Some(old), Some(new)) => match compare_servers(*old, *new, &mut details) {
-                Effect::Restart => &mut plan.restarted,
-                Effect::Change => &mut plan.changed,
-                Effect::None => &mut plan.unchanged,
-            },
+            (Some(old), Some(new)) => {
+                if old.0 != new.0 {
+                    plan.moved.push(id.clone());
+                }
+                match compare_servers(*old, *new, &mut details) {
+                    Effect::Restart => &mut plan.restarted,
+                    Effect::Change => &mut plan.changed,
+                    Effect::None => &mut plan.unchanged,
+                }
+            }
             (None, None) => continue,
         };
         list.push(id.clone());

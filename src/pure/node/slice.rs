@@ -4,7 +4,7 @@ use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 use crate::pure::base::{DatabaseId, PeerName, ServerId};
 use crate::pure::lineage::{Epoch, Serial, Version};
 use crate::pure::model::ServerSpec;
-use crate::pure::protocol::message::SlicePart;
+use crate::pure::protocol::message::{Hold, SlicePart};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,6 +48,9 @@ pub struct Placed {
     pub applied: Serial,
     /// A later slice did not list it, and did not remove it either: it goes on.
     pub kept: bool,
+    /// The node that it came from, until that has stopped it: till then it is not started.
+    #[serde(default)]
+    pub held: Option<PeerName>,
 }
 
 /// A slice, or changes to it, whose parts are still coming in.
@@ -61,6 +64,7 @@ pub(super) struct Assembly {
     pub(super) base: Option<Version>,
     pub(super) servers: BTreeMap<ServerId, Arc<ServerSpec>>,
     pub(super) removals: BTreeMap<ServerId, Serial>,
+    pub(super) holds: BTreeMap<ServerId, Hold>,
 }
 
 impl Assembly {
@@ -74,6 +78,7 @@ impl Assembly {
             base: part.base,
             servers: BTreeMap::new(),
             removals: BTreeMap::new(),
+            holds: BTreeMap::new(),
         }
     }
     /// Does the part belong to it?
@@ -86,6 +91,10 @@ impl Assembly {
         self.servers
             .extend(part.servers.into_iter().map(|spec| (spec.id.clone(), Arc::new(spec))));
         self.removals.extend(part.removals);
-        self.servers.len() <= SERVERS_PER_NODE_MAX && self.removals.len() <= REMOVALS_MAX
+        self.holds
+            .extend(part.held.into_iter().map(|hold| (hold.server.clone(), hold)));
+        self.holds.len() <= SERVERS_PER_NODE_MAX
+            && self.servers.len() <= SERVERS_PER_NODE_MAX
+            && self.removals.len() <= REMOVALS_MAX
     }
 }

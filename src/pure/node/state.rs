@@ -67,6 +67,8 @@ pub(super) enum Standing {
     Listed,
     /// The slice neither lists nor removes it.
     Kept,
+    /// The slice lists it, and the node that it came from may still run it.
+    Held,
     /// It was removed: it is stopped, then its directory goes.
     Removed,
 }
@@ -121,7 +123,11 @@ impl Node {
         let marks = |id: &ServerId| restored.marks.get(id).copied().unwrap_or_default();
         let server = |(id, placed): (&ServerId, &super::slice::Placed)| {
             let machine = Machine::new(placed.spec.clone(), host.clone(), marks(id));
-            let place = if placed.kept { Standing::Kept } else { Standing::Listed };
+            let place = match &placed.held {
+                Some(_) => Standing::Held,
+                None if placed.kept => Standing::Kept,
+                None => Standing::Listed,
+            };
             (id.clone(), Server::new(machine, place))
         };
         let servers = restored.slice.servers.iter().map(server).collect();
@@ -212,6 +218,7 @@ impl Node {
             applied: self.slice.version,
             database: self.slice.database,
             unfit: self.unfit,
+            held: self.held(),
             load: self.load,
             host: self.config.host.clone(),
         }
@@ -237,6 +244,9 @@ impl Node {
     /// How one server stands, with what its place in the slice adds to it.
     pub(super) fn report(&self, server: &Server) -> ServerReport {
         let mut report = server.machine.report(&self.config.card.name);
+        if server.place == Standing::Held {
+            report.reason = self.held_reason(&report.id);
+        }
         if server.place == Standing::Kept {
             let version = self.slice.version.map_or_else(|| "none".to_owned(), |v| v.to_string());
             let kept = format!("kept: slice {version} neither lists nor removes it");

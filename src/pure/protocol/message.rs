@@ -2,7 +2,7 @@
 
 use super::report::{NodeReport, ServerReport};
 use super::request::{Request, Response};
-use crate::pure::base::{DatabaseId, ServerId};
+use crate::pure::base::{DatabaseId, PeerName, ServerId};
 pub use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::entry::bytes;
 use crate::pure::lineage::{Digest, Entry, Epoch, Serial, Summary, Version};
@@ -246,4 +246,19 @@ pub struct SlicePart {
     pub servers: Vec<ServerSpec>,
     /// Servers that were removed, with the serial of the removal: the only reason to delete a server's directory.
     pub removals: Vec<(ServerId, Serial)>,
+    /// All servers of the slice that another node may still run, whether the slice is whole or changes: they are started
+    /// when a later slice, perhaps of the same version, does not name them any more.
+    #[serde(default)]
+    pub held: Vec<Hold>,
+}
+
+/// A server that its node starts only when another node has stopped it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The server.
+    pub server: ServerId,
+    /// The node that it left.
+    pub from: PeerName,
+    /// The serial of the entry that moved it. A node that had the server from a later slice, and not held, is past that.
+    pub since: Serial,
 }

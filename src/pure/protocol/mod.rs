@@ -10,6 +10,7 @@ pub mod report;
 pub mod request;
 pub mod shell;
 pub mod surplus;
+pub mod update;
 
 pub use hello::{Envelope, Hello, Who};
 pub use message::{Message, Status};

@@ -1,7 +1,8 @@
 //! What is told to people and programs: the rows behind every table and every `--format json`. Field names are a promise
 //! to scripts (design, section 10): more may come, none of these goes.
 
-use crate::pure::base::{DatabaseId, WallTime};
+use super::update::Affected;
+use crate::pure::base::{DatabaseId, ServerId, WallTime};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::PeerKind;
 use crate::pure::model::Plan;
@@ -157,6 +158,9 @@ pub struct NodeReport {
     /// Changes came that do not fit the slice that it runs: it waits for a whole one.
     #[serde(default)]
     pub unfit: bool,
+    /// Servers that wait until another node has stopped them.
+    #[serde(default)]
+    pub held: Vec<ServerId>,
     /// Load average of one minute, divided by its processors.
     pub load: Load,
     /// What `${node.host}` gives.
@@ -198,6 +202,15 @@ pub struct AppliedReport {
     /// The revision whose content it repeats, when it was a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
+    /// The revision that was in force before; `None` when there was none, or a retry is answered.
+    #[serde(default)]
+    pub replaces: Option<u64>,
+    /// Servers that ran when it was stored, and are restarted, moved or removed by it.
+    #[serde(default)]
+    pub affected: Affected,
+    /// Nodes with a part in it that were not in reach: they get it when they return.
+    #[serde(default)]
+    pub absent: Vec<String>,
 }
 
 /// How far an initialisation is.

@@ -6,6 +6,7 @@ use super::report::{
     ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
     PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport,
 };
+use super::update::{Change, Conditions, Forecast, Outcome};
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
 use crate::pure::lineage::{Serial, Version};
 use crate::pure::model::{Application, Plan};
@@ -166,6 +167,29 @@ pub enum Request {
         /// The last row of the part before; `None` for the first part.
         after: Option<(ContentKind, String)>,
     },
+    /// An update on conditions.
+    Update {
+        /// What it does.
+        change: Change,
+        /// What must hold.
+        conditions: Conditions,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// What an update would do, also to servers that run now.
+    Forecast {
+        /// The update.
+        change: Change,
+    },
+    /// How far the nodes are with an update that was acknowledged.
+    Outcome {
+        /// The application.
+        application: ApplicationName,
+        /// The update's entry.
+        serial: Serial,
+        /// Servers that ran before it and are to run again after it, whatever their activation.
+        running: Vec<ServerId>,
+    },
 }
 
 impl Request {
@@ -173,7 +197,11 @@ impl Request {
     pub fn is_update(&self) -> bool {
         matches!(
             self,
-            Self::Apply { .. } | Self::Rollback { .. } | Self::Remove { .. } | Self::RemoveAt { .. }
+            Self::Apply { .. }
+                | Self::Rollback { .. }
+                | Self::Remove { .. }
+                | Self::RemoveAt { .. }
+                | Self::Update { .. }
         )
     }
 }
@@ -233,6 +261,8 @@ pub enum Response {
     LogSummary(Box<LogSummary>),
     LogRows(LogPart),
     Contents(ContentPart),
+    Forecast(Box<Forecast>),
+    Outcome(Box<Outcome>),
 }
 
 /// A refusal or a failure, with what to do next.

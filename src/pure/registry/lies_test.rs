@@ -89,6 +89,7 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         applied: Some(version),
         database,
         unfit: false,
+        held: Vec::new(),
         load: Load::default(),
         host: "h".to_owned(),
     };

@@ -1,5 +1,6 @@
 //! The registry's state machine: events and time in, effects out.
 
+mod affected;
 mod asks;
 pub mod audit;
 #[cfg(test)]
@@ -20,7 +21,9 @@ pub mod history;
 mod initialisation;
 #[cfg(test)]
 mod lies_test;
+mod moves;
 mod order;
+mod outcome;
 pub mod payload;
 pub mod peer;
 pub mod query;

@@ -75,6 +75,8 @@ impl Peer {
 pub struct NodeSight {
     /// Its own word.
     pub report: NodeReport,
+    /// All of its servers have been told over this link, and not only some.
+    pub whole: bool,
     /// Its servers.
     pub servers: BTreeMap<ServerId, ServerReport>,
 }

@@ -34,12 +34,19 @@ impl View {
                 Ok(plan) => Response::Plan(Box::new(plan)),
                 Err(faults) => Response::Failed(invalid(&faults)),
             },
+            Request::Forecast { change } => return self.forecast(change),
+            Request::Outcome {
+                application,
+                serial,
+                running,
+            } => self.outcome(application, *serial, running),
             Request::Watch
             | Request::Registry
             | Request::Promote { .. }
             | Request::Demote { .. }
             | Request::LeadAlone
             | Request::Apply { .. }
+            | Request::Update { .. }
             | Request::History { .. }
             | Request::Revision { .. }
             | Request::PlanRollback { .. }
@@ -230,6 +237,18 @@ impl View {
             warnings.push(format!(
                 "node {} {known}; its servers cannot be found or commanded",
                 row.name
+            ));
+        }
+        // A node that nobody has ever met has nothing to run.
+        for (node, servers) in self.given_up.iter().filter(|(node, _)| self.peers.contains_key(*node)) {
+            let named: Vec<&str> = servers.iter().take(5).map(ServerId::as_str).collect();
+            let more = match servers.len() - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            warnings.push(format!(
+                "node {node} was out of reach when servers were moved away from it: {}{more} may still run there; see to it that the machine is off, or bring the node back",
+                named.join(", ")
             ));
         }
         // What an operator stopped is as it should be; what a node cannot keep up is not.

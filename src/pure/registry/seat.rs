@@ -1,6 +1,7 @@
 //! What a registry does about mastership: it leads, tries to, follows, or does none of it.
 
 use super::effect::ReplyTo;
+use super::moves::Moves;
 use crate::pure::base::{Address, PeerName, Time};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::promote::{Answer, Intent, Proof};
@@ -80,6 +81,8 @@ pub(super) struct Reigning {
     pub(super) acknowledged: Option<(Version, Arc<Deployment>)>,
     /// What each node was last told over its present link, or said itself that it runs: changes start there.
     pub(super) told_nodes: BTreeMap<PeerName, (Version, Arc<Deployment>)>,
+    /// Servers that left one node for another.
+    pub(super) moves: Moves,
     /// Replicas that refuse this master, with their reason.
     pub(super) refusals: BTreeMap<PeerName, (RefusalCode, String)>,
     /// Why it sees too few of the others to write; for people.

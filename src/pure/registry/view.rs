@@ -48,6 +48,8 @@ pub struct View {
     pub followers: BTreeMap<PeerName, Version>,
     /// Replicas that refuse this master.
     pub refusals: BTreeMap<PeerName, (RefusalCode, String)>,
+    /// Servers that left a node which was given up, and may still run there.
+    pub given_up: BTreeMap<PeerName, Vec<ServerId>>,
     /// Updates that wait for copies.
     pub pending: u64,
     /// Why this registry does not count as a proof; empty when it does.
@@ -108,6 +110,7 @@ impl Registry {
             proof: String::new(),
             followers: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             pending: 0,
             unproven: self.unproven_words(),
             peers: self
@@ -126,6 +129,7 @@ impl Registry {
                     .map(|(name, follower)| (name.clone(), follower.have))
                     .collect();
                 view.refusals.clone_from(&reigning.refusals);
+                view.given_up = reigning.moves.given_up();
                 view.pending = u64::try_from(reigning.pending.len()).unwrap_or(u64::MAX);
             }
             Seat::Following(following) => {

@@ -196,7 +196,8 @@ impl World {
                 let starts = |(id, placed): (&ServerId, &Placed)| {
                     let marks = peer.disk.marks.get(id).copied().unwrap_or_default();
                     let wanted = placed.spec.activation == Activation::Always && marks.enabled && !marks.stopped;
-                    (wanted && !peer.host.processes.contains_key(id)).then(|| id.clone())
+                    let held = placed.held.is_some();
+                    (wanted && !held && !peer.host.processes.contains_key(id)).then(|| id.clone())
                 };
                 Leash::Boot(peer.disk.slice.servers.iter().filter_map(starts).collect())
             }

@@ -89,7 +89,7 @@ impl Node {
                 "retry",
             );
         }
-        let starts = matches!(order, Order::Verb(Verb::Start | Verb::Restart) | Order::Activate);
+        let starts = order.starts().is_some();
         let machine = &server.machine;
         if starts && !machine.marks().enabled && machine.state() != ServerState::Active {
             let hint = format!("floe server enable {id}");
@@ -121,7 +121,8 @@ impl Node {
                 self.fail(&waiter.asker, Failure::new(ErrorCode::NotFound, message, ""));
                 continue;
             };
-            match waiter.progress(&server.machine, moment.now) {
+            let held = (server.place == Standing::Held).then(|| self.held_reason(&waiter.server));
+            match waiter.progress(&server.machine, held, moment.now) {
                 Progress::Done => {
                     let report = Box::new(self.report(server));
                     self.answer(&waiter.asker, Response::Commanded(report));
@@ -140,14 +141,28 @@ impl Node {
         self.waiters = waiting;
     }
 
+    /// Who waits for a server to be started.
+    pub(in crate::pure::node) fn starts_awaited(&self, id: &ServerId) -> Vec<Why> {
+        let waiters = self.waiters.iter().filter(|waiter| waiter.server == *id);
+        waiters.filter_map(|waiter| waiter.order.starts()).collect()
+    }
+
     pub(in crate::pure::node) fn next_waiter_deadline(&self) -> Option<Time> {
         self.waiters.iter().map(|waiter| waiter.deadline).min()
     }
 }
 
 impl Waiter {
-    fn progress(&self, machine: &Machine, now: Time) -> Progress {
+    /// `held`: why the server may not start yet.
+    fn progress(&self, machine: &Machine, held: Option<String>, now: Time) -> Progress {
         let id = &self.server;
+        if let Some(reason) = held.filter(|_| self.order.starts().is_some()) {
+            if now < self.deadline {
+                return Progress::Waits;
+            }
+            let message = format!("server {id} {reason}, which did not come about in time");
+            return Progress::Failed(ErrorCode::TimedOut, message);
+        }
         let wants_process = match self.order {
             Order::Verb(Verb::Enable | Verb::Disable) => return Progress::Done,
             Order::Verb(Verb::Stop) => false,

@@ -2,6 +2,7 @@
 
 pub(super) mod ask;
 pub(super) mod command;
+mod held;
 pub(super) mod obey;
 pub(super) mod peers;
 pub(super) mod servers;

@@ -10,6 +10,7 @@ use crate::pure::supervisor::{Action, Event, Machine, Marks, Running, Why};
 impl Node {
     /// Adopts what still runs, starts what must run: no registry is needed for either.
     pub(in crate::pure::node) fn started(&mut self, moment: &Moment) {
+        self.close_held(moment);
         for (id, running) in std::mem::take(&mut self.found) {
             self.adopt(id, running, moment);
         }
@@ -41,6 +42,7 @@ impl Node {
                     spec: running.spec.clone(),
                     applied: 0,
                     kept: true,
+                    held: None,
                 };
                 self.slice.servers.insert(id.clone(), placed);
                 self.dirty.slice = true;

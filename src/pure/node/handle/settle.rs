@@ -62,8 +62,9 @@ impl Node {
                 continue;
             }
             let whole = link.fresh || self.dirty.whole;
-            if link.fresh || link.asked || status_changed {
-                sends.push((peer.clone(), Message::NodeStatus(Box::new(status.clone()))));
+            let word = || (peer.clone(), Message::NodeStatus(Box::new(status.clone())));
+            if link.fresh {
+                sends.push(word());
             }
             let parts = if whole {
                 whole_parts(self.reports())
@@ -71,6 +72,10 @@ impl Node {
                 change_parts(changed.clone())
             };
             sends.extend(parts.into_iter().map(|part| (peer.clone(), part)));
+            // Behind the servers: who hears that a version is applied knows how its servers stand with it.
+            if !link.fresh && (link.asked || status_changed) {
+                sends.push(word());
+            }
         }
         for (to, message) in sends {
             self.send(&to, message);

@@ -90,6 +90,7 @@ impl Node {
         for (id, spec) in assembly.servers {
             self.list(id, spec, moment);
         }
+        self.settle_held(moment);
         self.keep_unlisted();
         for id in removed {
             self.remove(&id, moment);
@@ -108,8 +109,16 @@ impl Node {
     fn merged(&self, assembly: &Assembly) -> (BTreeMap<ServerId, Placed>, Vec<ServerId>) {
         let applied = assembly.version.serial;
         let listed = assembly.servers.iter().map(|(id, spec)| {
-            let (spec, kept) = (spec.clone(), false);
-            (id.clone(), Placed { spec, applied, kept })
+            let (spec, kept, held) = (spec.clone(), false, self.holds(assembly, id));
+            (
+                id.clone(),
+                Placed {
+                    spec,
+                    applied,
+                    kept,
+                    held,
+                },
+            )
         });
         let mut servers: BTreeMap<ServerId, Placed> = listed.collect();
         let mut removed = Vec::new();
@@ -123,12 +132,14 @@ impl Node {
                 // Not among the changes: the slice of this version lists it as it is.
                 let placed = Placed {
                     applied,
+                    held: self.holds(assembly, id),
                     ..placed.clone()
                 };
                 servers.insert(id.clone(), placed);
             } else {
                 let placed = Placed {
                     kept: true,
+                    held: None,
                     ..placed.clone()
                 };
                 servers.insert(id.clone(), placed);
@@ -139,11 +150,16 @@ impl Node {
 
     /// Puts a listed server: new, changed, or back before its removal was done.
     fn list(&mut self, id: ServerId, spec: Arc<ServerSpec>, moment: &Moment) {
+        let held = self.slice.servers.get(&id).is_some_and(|placed| placed.held.is_some());
+        if held {
+            return self.hold(&id, &spec, moment);
+        }
         self.dirty.servers.insert(id.clone());
         let event = if let Some(server) = self.servers.get_mut(&id) {
             match std::mem::replace(&mut server.place, Standing::Listed) {
                 Standing::Removed => Event::Reopen(spec),
                 Standing::Listed | Standing::Kept => Event::Respec(spec),
+                Standing::Held => return self.release(&id, spec, moment),
             }
         } else {
             let machine = Machine::new(spec, self.host.clone(), Marks::default());

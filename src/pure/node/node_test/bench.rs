@@ -7,7 +7,7 @@ use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
 use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::node::{Config, Effect, Event, Node, OnStop, Restored, Slice};
-use crate::pure::protocol::message::SlicePart;
+use crate::pure::protocol::message::{Hold, SlicePart};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{Message, ReplyTo, Request, Response};
 use crate::pure::supervisor::{self, Exit, Running};
@@ -194,6 +194,24 @@ impl Bench {
         servers: Vec<ServerSpec>,
         removals: &[(&str, u64)],
     ) {
+        self.slice_with(from, epoch, serial, servers, removals, &[]);
+    }
+
+    /// With servers that came from another node at an entry, and wait for it.
+    pub(super) fn slice_with(
+        &mut self,
+        from: &str,
+        epoch: Epoch,
+        serial: u64,
+        servers: Vec<ServerSpec>,
+        removals: &[(&str, u64)],
+        held: &[(&str, &str, u64)],
+    ) {
+        let held = held.iter().map(|(server, from, since)| Hold {
+            server: id(server),
+            from: from.parse().unwrap(),
+            since: *since,
+        });
         let part = SlicePart {
             epoch,
             database: HOME,
@@ -203,6 +221,7 @@ impl Bench {
             last: true,
             servers,
             removals: removals.iter().map(|(name, serial)| (id(name), *serial)).collect(),
+            held: held.collect(),
         };
         self.hear(from, Message::Slice(Box::new(part)));
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod bench;
+mod held;
 mod obedience;
 mod peers;
 mod slices;

@@ -147,6 +147,7 @@ fn a_foreign_master_commands_no_node_whatever_its_epoch() {
                         last: true,
                         servers: always(&["b"]),
                         removals: vec![(id("a"), 9)],
+                        held: Vec::new(),
                     })),
                     "prepare" => Message::Prepare { epoch, database },
                     _ => Message::Ask {

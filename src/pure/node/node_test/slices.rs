@@ -63,6 +63,7 @@ fn slices_are_assembled_from_their_parts_and_late_ones_ignored() {
             last,
             servers,
             removals,
+            held: Vec::new(),
         }))
     };
     bench.hear("r1", part(4, true, false, "a"));
@@ -122,6 +123,7 @@ fn changes_that_do_not_fit_change_nothing_and_ask_for_the_whole() {
                     last: true,
                     servers: always(&["c"]),
                     removals: removals.iter().map(|(name, serial)| (id(name), *serial)).collect(),
+                    held: Vec::new(),
                 }))
             };
             for _ in 0..2 {

@@ -126,6 +126,7 @@ impl Registry {
             return;
         };
         let behind = reigning.behind(&front);
+        reigning.moves.acknowledged(&front.deployment, front.version.serial);
         reigning.acknowledged = Some((front.version, front.deployment));
         let Some((to, mut report)) = front.reply else { return };
         report.copies = copies;

@@ -1,6 +1,7 @@
 //! Becoming master: survey (in `survey`), decide, prepare, decide again, reign. What is decided is in `lineage::promote`.
 
 use super::super::effect::Effect;
+use super::super::moves::Moves;
 use super::super::order::Order;
 use super::super::payload::{Payload, ReignPayload};
 use super::super::seat::{Preparation, Reigning, Seat};
@@ -297,6 +298,7 @@ impl Registry {
             acknowledged: None,
             unrecorded,
             told_nodes: BTreeMap::new(),
+            moves: Moves::default(),
             refusals: BTreeMap::new(),
             blind: None,
             contacted: None,

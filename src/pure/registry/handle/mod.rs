@@ -2,12 +2,14 @@
 
 mod acknowledge;
 mod candidacy;
+mod conditions;
 mod copy;
 mod feed;
 mod follow;
 mod hand_over;
 mod init;
 mod meet;
+mod moves;
 mod order;
 mod pass;
 mod peers;
@@ -30,6 +32,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::Registry;
 use crate::pure::base::{Moment, PeerName};
+use crate::pure::protocol::update::Conditions;
 use crate::pure::protocol::{Message, Request, Response};
 
 impl Registry {
@@ -126,11 +129,7 @@ impl Registry {
             Message::Copy(part) => self.copied(from, *part, moment, out),
             Message::CopyDenied { id, reason } => self.copy_denied(from, id, &reason, moment, out),
             Message::NodeStatus(report) => self.heard_node(from, *report, moment, out),
-            Message::Servers {
-                first,
-                last: _,
-                servers,
-            } => self.heard_servers(from, first, servers, moment, out),
+            Message::Servers { first, last, servers } => self.heard_servers(from, (first, last), servers, moment, out),
             Message::Contact { asks } => Self::contacted(from, asks, out),
             Message::HandOver { epoch } => self.asked_to_hand_over(from, epoch, moment, out),
             Message::HandedOver { epoch, version } => self.handed_over(from, epoch, version, moment, out),
@@ -166,8 +165,14 @@ impl Registry {
                 if_revision,
                 request,
             } => {
-                self.apply(asked, application, if_revision, request, moment, out);
+                self.apply(asked, application, at_revision(if_revision), request, moment, out);
             }
+            Request::Update {
+                change,
+                conditions,
+                request,
+            } => self.update(asked, change, conditions, request, moment, out),
+            Request::Forecast { change } => self.forecast(&asked, change, out),
             Request::History { name } => self.history(&asked, &name, out),
             Request::Revision { name, revision } => self.revision(&asked, &name, revision, out),
             Request::PlanRollback { name, to } => self.plan_rollback(&asked, &name, to, out),
@@ -176,13 +181,15 @@ impl Registry {
                 to,
                 if_revision,
                 request,
-            } => self.roll_back(asked, (&name, to), if_revision, request, moment, out),
-            Request::Remove { name, request } => self.remove(asked, &name, request, moment, out),
+            } => self.roll_back(asked, (&name, to), at_revision(if_revision), request, moment, out),
+            Request::Remove { name, request } => {
+                self.remove(asked, &name, Conditions::default(), request, moment, out);
+            }
             Request::RemoveAt {
                 name,
                 revision,
                 request,
-            } => self.remove_at(asked, &name, revision, request, moment, out),
+            } => self.remove(asked, &name, at_revision(Some(revision)), request, moment, out),
             Request::Initialise { from, from_unproven } => self.initialise(asked, from, from_unproven, moment, out),
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
@@ -199,5 +206,12 @@ impl Registry {
             Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
             read => self.read(asked, &read, out),
         }
+    }
+}
+
+fn at_revision(if_revision: Option<u64>) -> Conditions {
+    Conditions {
+        if_revision,
+        ..Conditions::default()
     }
 }

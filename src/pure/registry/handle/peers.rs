@@ -165,9 +165,10 @@ impl Registry {
         };
         let before = peer.node.take();
         let servers = before.as_ref().map(|sight| sight.servers.clone()).unwrap_or_default();
+        let whole = before.as_ref().is_some_and(|sight| sight.whole);
         let moved = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
         let news = moved || report.unfit;
-        peer.node = Some(Arc::new(NodeSight { report, servers }));
+        peer.node = Some(Arc::new(NodeSight { report, whole, servers }));
         if !foreign {
             self.heard_promise(from, obeys, moment, out);
         }
@@ -180,7 +181,7 @@ impl Registry {
     pub(super) fn heard_servers(
         &mut self,
         from: &PeerName,
-        first: bool,
+        (first, last): (bool, bool),
         servers: Vec<ServerReport>,
         moment: &Moment,
         out: &mut Vec<Effect>,
@@ -190,6 +191,7 @@ impl Registry {
         };
         let sight = Arc::make_mut(sight);
         let before = if first {
+            sight.whole = false;
             std::mem::take(&mut sight.servers)
         } else {
             BTreeMap::new()
@@ -205,6 +207,8 @@ impl Registry {
             }
             sight.servers.insert(server.id.clone(), server);
         }
+        // Parts come in order, and the whole comes first on every link.
+        sight.whole |= last;
         for server in news {
             out.push(Effect::Happened(Box::new(Happening {
                 time: moment.wall,

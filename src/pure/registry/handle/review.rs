@@ -36,8 +36,11 @@ impl Registry {
             | Request::PlanRollback { .. }
             | Request::LogRows { .. }
             | Request::Contents { .. }
+            | Request::Forecast { .. }
+            | Request::Outcome { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
+            | Request::Update { .. }
             | Request::Remove { .. }
             | Request::RemoveAt { .. }
             | Request::Initialise { .. }

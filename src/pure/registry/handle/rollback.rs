@@ -10,6 +10,7 @@ use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::model::{Application, ApplicationRecord};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::update::Conditions;
 
 impl Registry {
     /// Tells every revision that is kept.
@@ -46,7 +47,7 @@ impl Registry {
         &mut self,
         asked: Asked,
         (name, to): (&ApplicationName, Option<u64>),
-        if_revision: Option<u64>,
+        conditions: Conditions,
         request: RequestId,
         moment: &Moment,
         out: &mut Vec<Effect>,
@@ -61,19 +62,19 @@ impl Registry {
         match self.earlier(name, to) {
             Ok((revision, application)) => {
                 let application = (application, Some(revision));
-                self.deploy(asked, application, if_revision, request, moment, out);
+                self.deploy(asked, application, conditions, request, moment, out);
             }
             Err(failure) => asked.fail(failure, out),
         }
     }
 
-    fn in_force(&self, name: &ApplicationName) -> Option<&ApplicationRecord> {
+    pub(super) fn in_force(&self, name: &ApplicationName) -> Option<&ApplicationRecord> {
         let record = self.database.deployment().applications.get(name)?;
         Some(record)
     }
 
     /// The revision to go back to, with its content.
-    fn earlier(&self, name: &ApplicationName, to: Option<u64>) -> Result<(u64, Application), Failure> {
+    pub(super) fn earlier(&self, name: &ApplicationName, to: Option<u64>) -> Result<(u64, Application), Failure> {
         let in_force = self.in_force(name).map(|record| record.revision);
         let history = self.database.history();
         let Some(revision) = to.or_else(|| history.before(name, in_force)) else {

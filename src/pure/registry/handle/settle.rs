@@ -31,6 +31,7 @@ impl Registry {
     /// Ends the handling of every event.
     pub(super) fn settle(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
         self.initialise_on(moment, out);
+        self.release_moved(moment, out);
         self.rested(moment, out);
         self.order_progress(moment, out);
         self.hand_over_progress(moment, out);
@@ -203,12 +204,10 @@ impl Registry {
             Seat::Preparing(preparation) => Some(preparation.until),
             // Nobody rests out while the database waits to be replaced: what ends that is an event of its own.
             Seat::Resting { until, .. } => (!self.is_database_held()).then_some(*until),
-            Seat::Leading(reigning) => reigning
-                .pending
-                .iter()
-                .filter(|pending| !pending.in_doubt)
-                .map(|pending| pending.until)
-                .min(),
+            Seat::Leading(reigning) => {
+                let pending = reigning.pending.iter().filter(|pending| !pending.in_doubt);
+                pending.map(|pending| pending.until).chain(reigning.moves.next()).min()
+            }
             Seat::Idle | Seat::Reviewing | Seat::Following(_) => None,
         };
         let asks = self.asks.passed.values().map(|passed| passed.until);

@@ -45,7 +45,13 @@ impl Registry {
         if let Some(sight) = sight.filter(|sight| !sight.report.unfit) {
             let applied = sight.report.applied;
             if sight.report.obeys == reigning.epoch && applied == Some(version) {
+                // What it was told to hold, or is to hold now, may have changed while it was away.
+                let holds = !sight.report.held.is_empty() || !reigning.moves.holds(&deployment, node).is_empty();
+                reigning.moves.told(node);
                 reigning.told_nodes.insert(node.clone(), (version, deployment));
+                if holds {
+                    self.send_changes(node, out);
+                }
                 return;
             }
             let place = |version: Version| (version.epoch, version.serial);
@@ -57,7 +63,7 @@ impl Registry {
         self.send_slice(node, out);
     }
 
-    fn send_slice(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
+    pub(super) fn send_slice(&mut self, node: &PeerName, out: &mut Vec<Effect>) {
         let Some(reigning) = self.reigning() else { return };
         let Some((_, deployment)) = &reigning.acknowledged else {
             return;
@@ -67,7 +73,7 @@ impl Registry {
     }
 
     /// False when only the whole slice will do.
-    fn send_changes(&mut self, node: &PeerName, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn send_changes(&mut self, node: &PeerName, out: &mut Vec<Effect>) -> bool {
         let Some(reigning) = self.reigning() else { return true };
         let (Some((base, before)), Some((_, now))) = (reigning.told_nodes.get(node), &reigning.acknowledged) else {
             return false;
@@ -102,6 +108,7 @@ impl Registry {
             last: false,
             servers: Vec::new(),
             removals: Vec::new(),
+            held: Vec::new(),
         });
         for spec in servers {
             let size = encode(spec.as_ref()).len();
@@ -111,6 +118,11 @@ impl Registry {
             let size = id.as_str().len() + REMOVAL_BYTES;
             parcel.part_for(size).removals.push((id, serial));
         }
+        for hold in reigning.moves.holds(&deployment, node) {
+            let size = hold.server.as_str().len() + hold.from.as_str().len() + REMOVAL_BYTES;
+            parcel.part_for(size).held.push(hold);
+        }
+        reigning.moves.told(node);
         reigning.told_nodes.insert(node.clone(), (version, deployment));
         out.extend(parcel.finish().into_iter().map(|part| Effect::Send {
             to: node.clone(),

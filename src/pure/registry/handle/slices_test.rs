@@ -97,6 +97,7 @@ impl Bench {
             applied,
             database: self.registry.database().id(),
             unfit,
+            held: Vec::new(),
             load: Load::default(),
             host: "127.0.0.1".into(),
         };
@@ -208,6 +209,7 @@ fn no_part_outgrows_a_frame() {
         last: false,
         servers: Vec::new(),
         removals: Vec::new(),
+        held: Vec::new(),
     };
     let mut parcel = Parcel::new(empty);
     // As many removals as are remembered, with the longest names.

@@ -13,15 +13,33 @@ use crate::pure::model::{Application, Changes, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::update::{Affected, Change, Conditions};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Registry {
+    /// An update on conditions.
+    pub(super) fn update(
+        &mut self,
+        asked: Asked,
+        change: Change,
+        conditions: Conditions,
+        request: RequestId,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        match change {
+            Change::Put(application) => self.apply(asked, *application, conditions, request, moment, out),
+            Change::Rollback { name, to } => self.roll_back(asked, (&name, to), conditions, request, moment, out),
+            Change::Remove { name } => self.remove(asked, &name, conditions, request, moment, out),
+        }
+    }
+
     pub(super) fn apply(
         &mut self,
         asked: Asked,
         application: Application,
-        if_revision: Option<u64>,
+        conditions: Conditions,
         request: RequestId,
         moment: &Moment,
         out: &mut Vec<Effect>,
@@ -32,7 +50,7 @@ impl Registry {
         if let Err(failure) = self.may_update(moment) {
             return asked.fail(failure, out);
         }
-        self.deploy(asked, (application, None), if_revision, request, moment, out);
+        self.deploy(asked, (application, None), conditions, request, moment, out);
     }
 
     /// Plans an application, new, changed or rolled back to that revision, and stores it.
@@ -40,47 +58,45 @@ impl Registry {
         &mut self,
         asked: Asked,
         (application, rolled_back_to): (Application, Option<u64>),
-        if_revision: Option<u64>,
+        conditions: Conditions,
         request: RequestId,
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let deployment = self.database.deployment();
-        let before = deployment.applications.get(&application.name);
-        let revision = before.map_or(0, |record| record.revision);
-        if let Some(wanted) = if_revision.filter(|wanted| *wanted != revision) {
-            let message = format!(
-                "application {} is at revision {revision}, not {wanted}",
-                application.name
-            );
-            let hint = format!(
-                "look at it with `floe app show {}`, then apply against revision {revision}",
-                application.name
-            );
-            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
+        let name = application.name.clone();
+        if let Err(failure) = self.check_place(&name, conditions, "apply") {
+            return asked.fail(failure, out);
         }
-        let plan = match deployment.plan(&application) {
+        let plan = match self.database.deployment().plan(&application) {
             Ok(plan) => plan,
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
-        let name = application.name.clone();
-        let next = self
-            .database
-            .history()
-            .next_revision(&name, before.map(|record| record.revision));
+        let affected = match self.check_affected(&plan, conditions) {
+            Ok(affected) => affected,
+            Err(failure) => return asked.fail(failure, out),
+        };
+        let before = self.in_force(&name).map(|record| record.revision);
+        let next = self.database.history().next_revision(&name, before);
         let payload = Payload::PutApplication(ApplicationPayload {
             descriptor: application,
             revision: next,
             changes: Some(Changes::of(&plan)),
             rolled_back_to,
         });
-        self.store(asked, payload, request, (&name, next, plan), moment, out);
+        let report = AppliedReport {
+            rolled_back_to,
+            replaces: before,
+            affected,
+            ..self.report(&name, next, plan)
+        };
+        self.store(asked, payload, request, report, moment, out);
     }
 
     pub(super) fn remove(
         &mut self,
         asked: Asked,
         name: &ApplicationName,
+        conditions: Conditions,
         request: RequestId,
         moment: &Moment,
         out: &mut Vec<Effect>,
@@ -91,48 +107,23 @@ impl Registry {
         if let Err(failure) = self.may_update(moment) {
             return asked.fail(failure, out);
         }
-        let deployment = self.database.deployment();
-        let revision = deployment.applications.get(name).map(|record| record.revision);
-        let (Some(revision), Some(plan)) = (revision, deployment.plan_removal(name)) else {
-            let failure = Failure::new(
-                ErrorCode::NotFound,
-                format!("there is no application {name}"),
-                "`floe app list` shows all",
-            );
-            return asked.fail(failure, out);
+        let revision = self.in_force(name).map(|record| record.revision);
+        let plan = self.database.deployment().plan_removal(name);
+        let (Some(revision), Some(plan)) = (revision, plan) else {
+            return asked.fail(no_application(name), out);
         };
-        self.store(
-            asked,
-            Payload::RemoveApplication(name.clone()),
-            request,
-            (name, revision, plan),
-            moment,
-            out,
-        );
-    }
-
-    /// Removes an application that is at the revision that the client knows.
-    pub(super) fn remove_at(
-        &mut self,
-        asked: Asked,
-        name: &ApplicationName,
-        wanted: u64,
-        request: RequestId,
-        moment: &Moment,
-        out: &mut Vec<Effect>,
-    ) {
-        if self.answered_before(&asked, request, out) {
-            return;
-        }
-        let may_update = self.may_update(moment).is_ok();
-        let applications = &self.database.deployment().applications;
-        let revision = applications.get(name).map_or(wanted, |record| record.revision);
-        if revision != wanted && may_update {
-            let message = format!("application {name} is at revision {revision}, not {wanted}");
-            let hint = format!("look at it with `floe app show {name}`, then `floe app remove {name}` if it is to go");
-            return asked.fail(Failure::new(ErrorCode::Precondition, message, hint), out);
-        }
-        self.remove(asked, name, request, moment, out);
+        let allowed = self.check_place(name, conditions, "remove");
+        let affected = match allowed.and_then(|()| self.check_affected(&plan, conditions)) {
+            Ok(affected) => affected,
+            Err(failure) => return asked.fail(failure, out),
+        };
+        let report = AppliedReport {
+            replaces: Some(revision),
+            affected,
+            ..self.report(name, revision, plan)
+        };
+        let payload = Payload::RemoveApplication(name.clone());
+        self.store(asked, payload, request, report, moment, out);
     }
 
     /// Appends an entry that no client asked for.
@@ -144,50 +135,47 @@ impl Registry {
         }
     }
 
+    /// Stores an update; the report is completed by what comes of it.
     fn store(
         &mut self,
         asked: Asked,
         payload: Payload,
         request: RequestId,
-        (name, revision, plan): (&ApplicationName, u64, Plan),
+        report: AppliedReport,
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
-        let kind = payload.kind();
-        let rolled_back_to = match &payload {
-            Payload::PutApplication(application) => application.rolled_back_to,
-            _ => None,
-        };
-        match self.append(&payload, request, &asked.actor, moment, out) {
-            Some(_) => {
-                let report = AppliedReport {
-                    rolled_back_to,
-                    ..self.report(name, revision, plan)
-                };
-                out.push(Effect::Happened(Box::new(Happening {
-                    time: moment.wall,
-                    subject: "application".to_owned(),
-                    name: name.to_string(),
-                    state: if kind == EntryKind::RemoveApplication {
-                        "removed"
-                    } else {
-                        "applied"
-                    }
-                    .to_owned(),
-                    reason: match rolled_back_to {
-                        Some(earlier) => format!("revision {revision}, rolled back to {earlier}, by {}", asked.actor),
-                        None => format!("revision {revision} by {}", asked.actor),
-                    },
-                    version: Some(report.version.clone()),
-                })));
-                let pending = self.pending(Some((vec![asked.to], report)), moment);
-                self.await_copies(pending, moment, out);
-            }
-            None => asked.fail(
-                Failure::new(ErrorCode::Internal, "the entry was not taken", "see the registry's log"),
-                out,
-            ),
+        let before = self.database.deployment().clone();
+        if self.append(&payload, request, &asked.actor, moment, out).is_none() {
+            let failure = Failure::new(ErrorCode::Internal, "the entry was not taken", "see the registry's log");
+            return asked.fail(failure, out);
         }
+        let report = AppliedReport {
+            version: self.database.end().to_string(),
+            absent: self.absent(&before, &report.plan),
+            ..report
+        };
+        let after = self.database.deployment().clone();
+        if let Some(reigning) = self.reigning() {
+            reigning.moves.stored(&report.plan, &before, &after);
+        }
+        let removed = payload.kind() == EntryKind::RemoveApplication;
+        out.push(Effect::Happened(Box::new(Happening {
+            time: moment.wall,
+            subject: "application".to_owned(),
+            name: report.application.clone(),
+            state: if removed { "removed" } else { "applied" }.to_owned(),
+            reason: match report.rolled_back_to {
+                Some(earlier) => format!(
+                    "revision {}, rolled back to {earlier}, by {}",
+                    report.revision, asked.actor
+                ),
+                None => format!("revision {} by {}", report.revision, asked.actor),
+            },
+            version: Some(report.version.clone()),
+        })));
+        let pending = self.pending(Some((vec![asked.to], report)), moment);
+        self.await_copies(pending, moment, out);
     }
 
     /// Seals and appends one entry, and asks for its commit.
@@ -237,6 +225,9 @@ impl Registry {
             behind: Vec::new(),
             plan,
             rolled_back_to: None,
+            replaces: None,
+            affected: Affected::default(),
+            absent: Vec::new(),
         }
     }
 
@@ -251,6 +242,13 @@ impl Registry {
         report.rolled_back_to = record
             .filter(|record| record.revision == done.revision)
             .and_then(|record| record.rolled_back_to);
+        // What it replaced: the revision before, unless that is a removal.
+        let rows = self
+            .database
+            .history()
+            .rows(&done.application, record.map(|record| &**record));
+        let before = rows.into_iter().find(|row| row.revision < done.revision);
+        report.replaces = before.filter(|row| row.action != "removed").map(|row| row.revision);
         let safe = self.acknowledged() >= done.serial;
         report.copies = self.copies(|have, _| have >= done.serial).members;
         let Some(reigning) = self.reigning() else { return false };
@@ -341,4 +339,12 @@ impl Registry {
             master,
         }
     }
+}
+
+pub(super) fn no_application(name: &ApplicationName) -> Failure {
+    Failure::new(
+        ErrorCode::NotFound,
+        format!("there is no application {name}"),
+        "`floe app list` shows all",
+    )
 }
