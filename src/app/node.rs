@@ -14,7 +14,7 @@ use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{PeerKind, Record};
-use crate::pure::node::{Config, Effect, Event, Node, Restored};
+use crate::pure::node::{Config, Effect, Event, Memory, Node, Restored};
 use crate::pure::protocol::Request;
 use crate::pure::protocol::report::ServerState;
 use crate::pure::supervisor::Event as ServerEvent;
@@ -57,7 +57,7 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
         data: ground.folder.path().to_owned(),
     };
     let found = tokio::task::block_in_place(|| Supervisor::open(settings, events));
-    let (supervisor, running) = found.map_err(Failure::at("find the servers of the node's former life"))?;
+    let (mut supervisor, running) = found.map_err(Failure::at("find the servers of the node's former life"))?;
     let settings = Config {
         card: ground.card.clone(),
         host: section.host,
@@ -74,6 +74,9 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
         marks,
         remembered: ground.remembered.clone(),
         running,
+        memory: Memory {
+            told: supervisor.take_told(),
+        },
     };
     let core = Node::new(settings, restored);
     Shell::build(config, ground, core, supervisor, processes, files)
@@ -275,7 +278,7 @@ impl Shell {
             } => {
                 self.supervisor.spawn(server, run, spec, peers);
             }
-            Effect::Probe { server, run, address } => self.supervisor.probe(&server, run, address),
+            Effect::Probe { server, run, probe } => self.supervisor.probe(&server, run, probe),
             Effect::StopProbe { server, run } => self.supervisor.stop_probe(&server, run),
             Effect::Terminate { server, run } => self.supervisor.terminate(&server, run),
             Effect::Kill { server, run } => self.supervisor.kill(&server, run),

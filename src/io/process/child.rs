@@ -34,6 +34,9 @@ impl Child {
     pub(super) fn run(&self) -> RunId {
         self.run
     }
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
     /// SIGTERM to the group.
     pub(super) fn terminate(&self) {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);

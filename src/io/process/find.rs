@@ -3,9 +3,11 @@
 use super::journal::Mark;
 use crate::pure::base::RunId;
 use procfs::process::{Process, all_processes};
+use procfs::{Current, Uptime};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
 /// No environment is larger: the kernel bounds arguments and environment together by a quarter of the stack.
 const ENVIRONMENT_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -39,6 +41,27 @@ pub(super) fn mark(pid: u32) -> Option<Mark> {
 /// Does the very process that the mark was taken of still run?
 pub(super) fn lives(wanted: &Mark) -> bool {
     mark(wanted.pid).is_some_and(|found| found == *wanted)
+}
+
+/// The process group of a process, and whether it lives; `None` when there is no such process.
+pub(super) fn group_and_life(pid: u32) -> Option<(u32, bool)> {
+    let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
+    Some((u32::try_from(stat.pgrp).ok()?, !matches!(stat.state, 'Z' | 'X')))
+}
+
+/// The user that a process runs as.
+pub(super) fn user(pid: u32) -> Option<u32> {
+    Process::new(i32::try_from(pid).ok()?).ok()?.uid().ok()
+}
+
+/// How long the process of a mark has run.
+pub(super) fn age(mark: &Mark) -> Duration {
+    let up = Uptime::current().map_or(0.0, |uptime| uptime.uptime);
+    let ticks = procfs::ticks_per_second();
+    let started = Duration::from_millis(mark.start_ticks.saturating_mul(1000).checked_div(ticks).unwrap_or(0));
+    Duration::try_from_secs_f64(up)
+        .unwrap_or_default()
+        .saturating_sub(started)
 }
 
 /// The run that a process was started for, from the environment of its start.

@@ -102,6 +102,18 @@ impl Record {
 /// # Errors
 /// [`JournalError::Io`]; the old content is still there, or already the new one.
 pub fn write_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
+    replace(path, value, true)
+}
+
+/// The same for what a crash of the machine may lose, as of this or an earlier value: it is not synced.
+///
+/// # Errors
+/// As [`write_value`].
+pub fn replace_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
+    replace(path, value, false)
+}
+
+fn replace<T: Serialize>(path: &Path, value: &T, durable: bool) -> Result<(), JournalError> {
     let fault = |step, path: &Path| {
         let path = path.to_owned();
         move |source| JournalError::Io { step, path, source }
@@ -112,8 +124,13 @@ pub fn write_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalEr
     let opened = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
     let mut file = opened.map_err(fault("create", &new))?;
     file.write_all(&wire::encode(value)).map_err(fault("write", &new))?;
-    file.sync_all().map_err(fault("sync", &new))?;
+    if durable {
+        file.sync_all().map_err(fault("sync", &new))?;
+    }
     std::fs::rename(&new, path).map_err(fault("rename to", path))?;
+    if !durable {
+        return Ok(());
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     let folder_file = File::open(folder).map_err(fault("open", folder))?;
     folder_file.sync_all().map_err(fault("sync", folder))

@@ -1,6 +1,7 @@
 //! Makes one process: directories, ports, intent on disk, the process itself, its mark on disk. Blocks; failures in words.
 
 use super::journal::{Mark, Record};
+use super::notify::{self, Ear};
 use super::ports::PortPool;
 use super::supervisor::Settings;
 use super::{find, signal};
@@ -32,6 +33,8 @@ pub(super) struct Started {
     pub(super) mark: Mark,
     pub(super) fd: OwnedFd,
     pub(super) ports: Ports,
+    /// Where it says how it stands.
+    pub(super) ear: Option<Ear>,
 }
 
 /// Variables of the node that no server inherits: the node's own settings, and what systemd said to the node alone.
@@ -73,6 +76,11 @@ pub(super) fn start(settings: &Settings, pool: &PortPool, start: &Start) -> Resu
     )
     .map_err(|error| error.to_string())?;
     let mut command = command(&launch, &home)?;
+    let ear = Ear::open(start.run, &start.spec, &home);
+    let ear = ear.map_err(|error| format!("listen to what the server says of itself: {error}"))?;
+    if ear.is_some() {
+        command.env("NOTIFY_SOCKET", notify::variable(start.run));
+    }
     let mut record = Record::intent(start.run, start.spec.clone(), ports.clone());
     record.write(&home).map_err(|error| chain(&error))?;
     let mut child = match command.spawn() {
@@ -84,7 +92,7 @@ pub(super) fn start(settings: &Settings, pool: &PortPool, start: &Start) -> Resu
         }
     };
     match watchable(&child, &mut record, &home) {
-        Ok((mark, fd)) => Ok(Started { mark, fd, ports }),
+        Ok((mark, fd)) => Ok(Started { mark, fd, ports, ear }),
         Err(fault) => {
             // What cannot be watched must not run. The pid is ours until `wait`, so the group is as well.
             super::sweep::end_all(&[start.run]);

@@ -10,15 +10,18 @@ mod journal;
 mod launch;
 mod load;
 mod logs;
+mod notify;
 mod ports;
 mod probe;
 mod signal;
 mod supervisor;
 mod sweep;
 
-pub use journal::{JournalError, read_value, write_value};
+pub use journal::{JournalError, read_value, replace_value, write_value};
 pub use load::host_load;
 pub use supervisor::{ProcessError, Settings, Supervisor};
 
+#[cfg(test)]
+mod notify_test;
 #[cfg(test)]
 mod process_test;

@@ -4,7 +4,7 @@ use super::journal::Record;
 use super::{Settings, Supervisor, find};
 use crate::pure::base::{RunId, ServerId};
 use crate::pure::model::{AdapterSpec, ServerSpec};
-use crate::pure::supervisor::{Event, Exit, Ports, Running};
+use crate::pure::supervisor::{Event, Exit, Ports, Probe, Running};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 /// Whatever is waited for comes within this, or the test fails.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn spec(run: &[&str]) -> ServerSpec {
+pub(super) fn spec(run: &[&str]) -> ServerSpec {
     ServerSpec {
         activation_timeout: Duration::from_secs(10),
         deactivation_timeout: Duration::from_secs(10),
@@ -28,16 +28,16 @@ fn spec(run: &[&str]) -> ServerSpec {
 }
 
 /// A supervisor with its events. Every process that it made is ended with it.
-struct Bench {
-    supervisor: Supervisor,
-    adopted: BTreeMap<ServerId, Running>,
+pub(super) struct Bench {
+    pub(super) supervisor: Supervisor,
+    pub(super) adopted: BTreeMap<ServerId, Running>,
     events: mpsc::Receiver<(ServerId, Event)>,
     folder: Arc<tempfile::TempDir>,
     runs: Vec<RunId>,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::over(Arc::new(tempfile::tempdir().unwrap()), Vec::new())
     }
     fn over(folder: Arc<tempfile::TempDir>, runs: Vec<RunId>) -> Self {
@@ -57,10 +57,10 @@ impl Bench {
         }
     }
     /// `kill -9` of the node and a new life: nothing is said to the processes, nothing is written.
-    fn next_life(mut self) -> Self {
+    pub(super) fn next_life(mut self) -> Self {
         Self::over(self.folder.clone(), std::mem::take(&mut self.runs))
     }
-    fn spawn(&mut self, spec: ServerSpec) -> RunId {
+    pub(super) fn spawn(&mut self, spec: ServerSpec) -> RunId {
         static DRAWN: AtomicU64 = AtomicU64::new(1);
         let bits = u128::from(std::process::id()) << 64 | u128::from(DRAWN.fetch_add(1, Ordering::Relaxed));
         let run = RunId::from_bits(bits);
@@ -69,19 +69,19 @@ impl Bench {
             .spawn(id(), run, Arc::new(spec), "127.0.0.1:7401".into());
         run
     }
-    async fn event(&mut self) -> Event {
+    pub(super) async fn event(&mut self) -> Event {
         let event = tokio::time::timeout(DEADLINE, self.events.recv()).await;
         event.expect("an event was to come").expect("the supervisor lives").1
     }
     /// Spawns, and says which process it became.
-    async fn spawned(&mut self, spec: ServerSpec) -> (RunId, u32, Ports) {
+    pub(super) async fn spawned(&mut self, spec: ServerSpec) -> (RunId, u32, Ports) {
         let run = self.spawn(spec);
         match self.event().await {
             Event::Spawned { run: told, pid, ports } if told == run => (run, pid, ports),
             other => panic!("{other:?} instead of a start"),
         }
     }
-    async fn exited(&mut self) -> Exit {
+    pub(super) async fn exited(&mut self) -> Exit {
         match self.event().await {
             Event::Exited { how, .. } => how,
             other => panic!("{other:?} instead of an end"),
@@ -102,7 +102,7 @@ fn alive(run: RunId) -> usize {
     find::all_runs().get(&run).map_or(0, Vec::len)
 }
 
-fn id() -> ServerId {
+pub(super) fn id() -> ServerId {
     "s".parse().unwrap()
 }
 
@@ -236,7 +236,11 @@ async fn readiness_is_seen_when_a_connection_is_accepted() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let run = RunId::from_bits(1);
-    bench.supervisor.probe(&id(), run, address.into());
+    let probe = Probe {
+        address: address.into(),
+        path: None,
+    };
+    bench.supervisor.probe(&id(), run, probe);
     assert!(bench.events.try_recv().is_err(), "nobody listens yet");
     let _listener = std::net::TcpListener::bind(address).unwrap();
     assert_eq!(bench.event().await, Event::Ready { run });

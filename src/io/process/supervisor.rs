@@ -3,16 +3,17 @@
 
 use super::child::Child;
 use super::find::{self, Found};
-use super::journal::{JournalError, Record};
+use super::journal::{JournalError, Mark, Record};
 use super::launch::{self, Start};
+use super::notify::{self, Ear};
 use super::ports::PortPool;
 use super::sweep::{self, Sweeper};
 use super::{logs, probe, signal};
 use crate::io::clock;
-use crate::pure::base::{Address, PeerName, RunId, ServerId};
-use crate::pure::model::ServerSpec;
+use crate::pure::base::{PeerName, RunId, ServerId};
+use crate::pure::model::{Ready, ServerSpec};
 use crate::pure::protocol::report::LogReport;
-use crate::pure::supervisor::{Event, Running};
+use crate::pure::supervisor::{Event, Probe, Running, Told};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +79,8 @@ pub struct Supervisor {
     probes: BTreeMap<ServerId, (RunId, AbortHandle)>,
     /// A task per process that is being made or lives.
     watchers: BTreeMap<ServerId, AbortHandle>,
+    /// What adopted processes have said of themselves.
+    told: BTreeMap<ServerId, Told>,
 }
 
 impl Settings {
@@ -123,6 +126,7 @@ impl Supervisor {
             sweeper: Sweeper::start(),
             probes: BTreeMap::new(),
             watchers: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
         let adopted = supervisor.adopt_all(&folder)?;
         Ok((supervisor, adopted))
@@ -159,7 +163,7 @@ impl Supervisor {
             lock(&children).insert(id.clone(), child.clone());
             let ports = started.ports;
             tell(&events, &id, Event::Spawned { run, pid, ports }).await;
-            watch(child, id, children, pool, sweeper, events).await;
+            watch(child, id, children, pool, sweeper, events, started.ear).await;
         });
         self.watchers.insert(server, task.abort_handle());
     }
@@ -177,18 +181,23 @@ impl Supervisor {
         }
     }
 
-    /// Connects to the address until somebody accepts; `Ready` comes then. Replaces an earlier probe of the server.
-    pub fn probe(&mut self, server: &ServerId, run: RunId, address: Address) {
+    /// What the processes that were found have said of themselves to an earlier life of the node.
+    pub fn take_told(&mut self) -> BTreeMap<ServerId, Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Asks until the answer is good; `Ready` comes then. Replaces an earlier probe of the server.
+    pub fn probe(&mut self, server: &ServerId, run: RunId, probe: Probe) {
         let (events, id) = (self.events.clone(), server.clone());
         let task = tokio::spawn(async move {
-            probe::until_ready(&address).await;
+            probe::until_ready(&probe).await;
             tell(&events, &id, Event::Ready { run }).await;
         });
         if let Some((_, earlier)) = self.probes.insert(server.clone(), (run, task.abort_handle())) {
             earlier.abort();
         }
     }
-    /// Stops connecting.
+    /// Stops asking.
     pub fn stop_probe(&mut self, server: &ServerId, run: RunId) {
         if self.probes.get(server).is_some_and(|(probed, _)| *probed == run)
             && let Some((_, task)) = self.probes.remove(server)
@@ -315,6 +324,7 @@ impl Supervisor {
             record.write(&self.settings.home(server))?;
         }
         self.pool.adopt(run, &record.ports);
+        let ear = self.listen_again(server, &record, &mark);
         let child = Arc::new(Child::new(run, &mark, fd));
         lock(&self.children).insert(server.clone(), child.clone());
         let (children, pool) = (self.children.clone(), self.pool.clone());
@@ -325,6 +335,7 @@ impl Supervisor {
             pool,
             self.sweeper.clone(),
             self.events.clone(),
+            ear,
         );
         self.watchers
             .insert(server.clone(), tokio::spawn(watching).abort_handle());
@@ -334,6 +345,27 @@ impl Supervisor {
             pid,
             ports: record.ports,
         }))
+    }
+
+    /// Goes on listening to an adopted process, and remembers what it has said, or that it was given enough time.
+    fn listen_again(&mut self, server: &ServerId, record: &Record, mark: &Mark) -> Option<Ear> {
+        let home = self.settings.home(server);
+        let told = match record.spec.ready {
+            Ready::Notify => notify::remembered(&home, record.run),
+            Ready::After(time) => Ok(Told {
+                ready: find::age(mark) >= time,
+                ..Told::default()
+            }),
+            Ready::AtOnce | Ready::Tcp(_) | Ready::Http { .. } => Ok(Told::default()),
+        };
+        let told = told.unwrap_or_else(|error| {
+            tracing::warn!(%server, %error, "what the server said of itself is lost");
+            Told::default()
+        });
+        if told != Told::default() {
+            self.told.insert(server.clone(), told);
+        }
+        Ear::adopt(record.run, &record.spec, &home)
     }
 
     fn child(&self, server: &ServerId, run: RunId) -> Option<Arc<Child>> {
@@ -359,8 +391,18 @@ async fn watch(
     pool: Arc<PortPool>,
     sweeper: Sweeper,
     events: mpsc::Sender<(ServerId, Event)>,
+    ear: Option<Ear>,
 ) {
-    let how = child.ended(&sweeper).await;
+    let heard = async {
+        match ear {
+            Some(ear) => ear.listen(child.pid(), server.clone(), events.clone()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let how = tokio::select! {
+        how = child.ended(&sweeper) => how,
+        () = heard => return,
+    };
     let run = child.run();
     pool.release(run);
     {

@@ -43,7 +43,10 @@ pub(super) fn stand(sight: &dyn Sight, placed: &Placed, adapter: &AdapterId) -> 
         };
     }
     if !enabled {
-        let (reason, hint) = disabled(placed);
+        let (mut reason, hint) = disabled(placed);
+        if state == ServerState::Inactive {
+            reason.push_str(&why(report));
+        }
         return Stand::Out { reason, hint };
     }
     let (on_demand, eager) = match state {
@@ -69,15 +72,10 @@ pub(super) fn disabled(placed: &Placed) -> (String, String) {
 fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>) -> (String, String) {
     let Placed { node, spec, .. } = placed;
     let id = &spec.id;
-    let own = report
-        .map(|report| report.reason.as_str())
-        .filter(|reason| !reason.is_empty());
-    let own = own.map_or_else(String::new, |reason| format!(": {reason}"));
-    let next = report.and_then(|report| report.next_try);
-    let next = next.map_or_else(String::new, |time| format!("; next try {time}"));
+    let own = why(report);
     let who = match spec.activation {
         Activation::Manual => ", and only an operator starts it",
-        Activation::Session => ", and only the session that holds it starts it",
+        Activation::Session => ", and runs only while a session holds it",
         Activation::OnDemand | Activation::Always => "",
     };
     let known = match state {
@@ -90,11 +88,25 @@ fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>
         | ServerState::BackingOff => format!("is {state}"),
     };
     let hint = match state {
+        _ if spec.activation == Activation::Session => format!("floe server show {id}"),
         ServerState::Inactive | ServerState::Deactivating | ServerState::BackingOff => {
             format!("floe server start {id}")
         }
         ServerState::ActivationTimedOut => format!("floe server logs {id}"),
         ServerState::Unknown | ServerState::Active | ServerState::Activating => format!("floe server show {id}"),
     };
-    (format!("server {id} on node {node} {known}{own}{next}"), hint)
+    (format!("server {id} on node {node} {known}{own}"), hint)
+}
+
+/// The node's own word why, and when it tries again.
+fn why(report: Option<&ServerReport>) -> String {
+    let reason = report.map_or("", |report| report.reason.as_str());
+    let reason = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    };
+    let next = report.and_then(|report| report.next_try);
+    let next = next.map_or_else(String::new, |time| format!("; next try {time}"));
+    format!("{reason}{next}")
 }

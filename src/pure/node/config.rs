@@ -4,7 +4,7 @@ use super::slice::Slice;
 use crate::pure::base::{Address, ServerId};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{Identity, PeerCard, Remembered};
-use crate::pure::supervisor::{Marks, Running};
+use crate::pure::supervisor::{Marks, Running, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,4 +47,13 @@ pub struct Restored {
     pub remembered: Vec<Remembered>,
     /// Processes of an earlier life that still run.
     pub running: BTreeMap<ServerId, Running>,
+    /// What else an earlier life left behind.
+    pub memory: Memory,
+}
+
+/// What the disk keeps beside what decides: losing it is no harm but for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What processes that still run said of themselves.
+    pub told: BTreeMap<ServerId, Told>,
 }

@@ -4,12 +4,12 @@
 //! they stand first in the list), synced; then the rest, in order. So nothing is said or done that is not on disk.
 
 use super::slice::Slice;
-use crate::pure::base::{Address, PeerName, RunId, ServerId, Time};
+use crate::pure::base::{PeerName, RunId, ServerId, Time};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::model::ServerSpec;
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Message, ReplyTo, Response, Target};
-use crate::pure::supervisor::Marks;
+use crate::pure::supervisor::{Marks, Probe};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -64,16 +64,16 @@ pub enum Effect {
         /// For `FLOE_PEERS`.
         peers: String,
     },
-    /// Connect to the address until it accepts, then say `Ready`.
+    /// Ask the server until its answer is good, then say `Ready`.
     Probe {
         /// The server.
         server: ServerId,
         /// Which start.
         run: RunId,
-        /// Where.
-        address: Address,
+        /// What to ask.
+        probe: Probe,
     },
-    /// Stop connecting.
+    /// Stop asking.
     StopProbe {
         /// The server.
         server: ServerId,

@@ -11,7 +11,7 @@
 //! because of a removal entry later than the slice that last listed it; every registry that is linked has been told the
 //! whole state once and each change since, in order.
 
-use super::config::{Config, Restored};
+use super::config::{Config, Memory, Restored};
 use super::effect::Effect;
 use super::event::Event;
 use super::handle::command::Waiter;
@@ -35,6 +35,7 @@ pub struct Node {
     pub(super) servers: BTreeMap<ServerId, Server>,
     /// Processes that were found at the start and not yet given to their machines.
     pub(super) found: BTreeMap<ServerId, Running>,
+    pub(super) memory: Memory,
     pub(super) links: BTreeMap<PeerName, Link>,
     pub(super) known: BTreeMap<PeerName, Known>,
     /// Meetings so far, see `Remembered::seen`.
@@ -143,6 +144,7 @@ impl Node {
             servers,
             slice: restored.slice,
             found: restored.running,
+            memory: restored.memory,
             meetings,
             links: BTreeMap::new(),
             assembly: None,

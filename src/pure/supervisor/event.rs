@@ -1,8 +1,9 @@
 //! What can happen to one server, and what its life cycle asks for.
 
 use super::exit::Exit;
-use super::launch::Ports;
-use crate::pure::base::{Address, RunId};
+use super::launch::{Ports, Probe};
+use super::notice::Word;
+use crate::pure::base::RunId;
 use crate::pure::model::ServerSpec;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub enum Why {
     Operator,
     /// Somebody resolves one of its adapters. Respects back-off.
     Demand,
+    /// The session that holds it. Respects back-off.
+    Session,
 }
 
 /// A process of a server.
@@ -81,6 +84,20 @@ pub enum Event {
     },
     /// A time that was asked for may have come.
     Timer,
+    /// The process says something of itself.
+    Said {
+        /// Which.
+        run: RunId,
+        /// What.
+        word: Word,
+    },
+    /// Its node starts nothing any more.
+    Drain {
+        /// Its process, if there is one, is left alone; else it is stopped.
+        keep_running: bool,
+    },
+    /// Its node starts servers again.
+    Undrain,
 }
 
 /// One thing to do.
@@ -93,14 +110,14 @@ pub enum Action {
         /// What.
         spec: Arc<ServerSpec>,
     },
-    /// Connect to this address until it accepts, then say `Ready`.
+    /// Ask until the answer is good, then say `Ready`.
     Probe {
         /// Which.
         run: RunId,
-        /// Where.
-        address: Address,
+        /// What to ask.
+        probe: Probe,
     },
-    /// Stop connecting.
+    /// Stop asking.
     StopProbe {
         /// Which.
         run: RunId,

@@ -40,6 +40,15 @@ pub struct Launch {
     pub directory: String,
 }
 
+/// How a server is asked whether it is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Where to connect.
+    pub address: Address,
+    /// The path of a GET that must be answered well; `None`: a connection that is accepted is enough.
+    pub path: Option<String>,
+}
+
 /// Why a definition cannot be started as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchError {
@@ -99,8 +108,8 @@ pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchErr
     // Ours win: what floe says of a server is always true.
     environment.extend(own_variables(&spec.id, &spec.application, place));
     let directory = spec.directory.as_deref().map_or(Ok(place.data.to_owned()), fill)?;
-    if let Ready::Tcp(adapter) = &spec.ready
-        && probe_address(spec, place.host, place.ports).is_none()
+    if let Ready::Tcp(adapter) | Ready::Http { adapter, .. } = &spec.ready
+        && probe(spec, place.host, place.ports).is_none()
     {
         let endpoint = endpoint_of(spec, adapter, place.host, place.ports).unwrap_or_default();
         let adapter = adapter.clone();
@@ -114,21 +123,33 @@ pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchErr
     })
 }
 
-/// Endpoints by adapter id. An endpoint that cannot be filled in is left out.
-pub fn endpoints(spec: &ServerSpec, host: &str, ports: &Ports) -> BTreeMap<String, String> {
-    let filled = spec
-        .adapters
-        .iter()
-        .filter_map(|adapter| Some((adapter.id.to_string(), fill_endpoint(&adapter.endpoint, host, ports)?)));
+/// Endpoints by adapter id: what the process published by the adapter's name, else what the definition says. An endpoint
+/// that is empty or cannot be filled in is left out.
+pub fn endpoints(
+    spec: &ServerSpec,
+    host: &str,
+    ports: &Ports,
+    published: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let filled = spec.adapters.iter().filter_map(|adapter| {
+        let endpoint = match published.get(&adapter.name) {
+            Some(uri) => uri.clone(),
+            None => fill_endpoint(&adapter.endpoint, host, ports)?,
+        };
+        (!endpoint.is_empty()).then(|| (adapter.id.to_string(), endpoint))
+    });
     filled.collect()
 }
 
-/// Where to connect to see whether the server is ready; `None` when that is not asked, or cannot be told.
-pub fn probe_address(spec: &ServerSpec, host: &str, ports: &Ports) -> Option<Address> {
-    match &spec.ready {
-        Ready::AtOnce | Ready::Http { .. } | Ready::Notify | Ready::After(_) => None,
-        Ready::Tcp(adapter) => host_and_port(&endpoint_of(spec, adapter, host, ports)?),
-    }
+/// How to ask whether the server is ready; `None` when it is not to be asked, or where cannot be told.
+pub fn probe(spec: &ServerSpec, host: &str, ports: &Ports) -> Option<Probe> {
+    let (adapter, path) = match &spec.ready {
+        Ready::AtOnce | Ready::Notify | Ready::After(_) => return None,
+        Ready::Tcp(adapter) => (adapter, None),
+        Ready::Http { adapter, path } => (adapter, Some(path.clone())),
+    };
+    let address = host_and_port(&endpoint_of(spec, adapter, host, ports)?)?;
+    Some(Probe { address, path })
 }
 
 /// Can a process that was started by `old` go on under `new`? What differs then is the node's business alone.

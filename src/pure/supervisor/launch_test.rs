@@ -71,18 +71,30 @@ fn a_definition_is_filled_in_with_what_the_node_knows() {
     assert_eq!(environment, expected);
     let ports = BTreeMap::from([("http".into(), 8080)]);
     assert_eq!(
-        endpoints(&spec(), "127.0.0.1", &ports),
+        endpoints(&spec(), "127.0.0.1", &ports, &BTreeMap::new()),
         BTreeMap::from([("web-1.http".into(), "http://127.0.0.1:8080/a".into())])
     );
     assert_eq!(
-        probe_address(&spec(), "127.0.0.1", &ports),
-        Some("127.0.0.1:8080".parse().unwrap())
+        probe(&spec(), "127.0.0.1", &ports),
+        Some(Probe {
+            address: "127.0.0.1:8080".parse().unwrap(),
+            path: None,
+        })
     );
+    // What a process published of itself wins; an adapter that is nowhere is left out.
+    let published = BTreeMap::from([("http".to_owned(), "tcp://h:1".to_owned())]);
+    assert_eq!(
+        endpoints(&spec(), "127.0.0.1", &ports, &published)["web-1.http"],
+        "tcp://h:1"
+    );
+    let mut silent = spec();
+    silent.adapters[0].endpoint.clear();
+    assert!(endpoints(&silent, "127.0.0.1", &ports, &BTreeMap::new()).is_empty());
 }
 
 #[test]
 fn what_cannot_be_filled_in_is_refused_with_its_text() {
-    let faults: [(Change, &str); 6] = [
+    let faults: [(Change, &str); 7] = [
         (|spec| spec.run.clear(), "the definition names no program"),
         (
             |spec| spec.run[1] = "${server.home}".into(),
@@ -95,6 +107,15 @@ fn what_cannot_be_filled_in_is_refused_with_its_text() {
         (|spec| spec.run[0] = "a\0".into(), "\"a\\0\" holds a zero byte"),
         (
             |spec| spec.ready = Ready::Tcp("grpc".into()),
+            "readiness asks adapter \"grpc\", whose endpoint \"\" has no host and port to connect to",
+        ),
+        (
+            |spec| {
+                spec.ready = Ready::Http {
+                    adapter: "grpc".into(),
+                    path: "/".into(),
+                }
+            },
             "readiness asks adapter \"grpc\", whose endpoint \"\" has no host and port to connect to",
         ),
         (

@@ -1,35 +1,59 @@
 //! The life cycle of one server: events and time in, actions out.
 //!
 //! Invariants: at most one process, so nothing is spawned while one lives or may live; a disabled or closed server is
-//! never spawned; every wait but that for the shell's own answer to `Spawn` has a [`Machine::deadline`]; a restart is
-//! stop first, start after the exit. `machine_test.rs` checks them over arbitrary events.
+//! never spawned; every wait but those for the shell's own answer to `Spawn` and for the program's own word (once it is
+//! late) has a [`Machine::deadline`]; a restart is stop first, start after the exit. `machine_test.rs` checks them over arbitrary events.
 
+mod failing;
+mod ready;
 mod transition;
 
 use super::backoff::Backoff;
 use super::event::{Action, Event, Running};
 use super::launch;
+use super::notice::Told;
 use super::report::{ServerReport, ServerState};
 use crate::pure::base::{Moment, PeerName, RunId, Time, WallTime};
 use crate::pure::model::ServerSpec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What an operator said that outlives the node. Kept on disk by the node.
+/// What outlives the node: what an operator said, and whether its failures disabled it. Kept on disk by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Marks {
-    /// May it be started?
+    /// Does an operator let it be started?
     pub enabled: bool,
     /// An operator stopped it: an `always` server is not started again by its node.
     pub stopped: bool,
+    /// It is disabled because it failed again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failed>,
 }
 impl Default for Marks {
     fn default() -> Self {
         Self {
             enabled: true,
             stopped: false,
+            failed: None,
         }
     }
+}
+
+/// A server that its own failures disabled.
+///
+/// The period is counted by monotonic time, which says nothing after a restart of the node: then it counts from the start
+/// again, once. So it is over after twice its length and two restarts at the latest, whatever the node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Failed {
+    /// For how long. `None`: until an operator enables or starts it.
+    pub period: Option<Duration>,
+    /// When, for people.
+    pub since: WallTime,
+    /// How many failures in a row that were.
+    pub failures: u32,
+    /// A restart of the node made the period count again.
+    pub again: bool,
 }
 
 /// Where the server is in its life.
@@ -44,6 +68,8 @@ enum Phase {
     Activating {
         running: Running,
         until: Time,
+        /// Readiness by running that long.
+        ready_at: Option<Time>,
     },
     TimedOut {
         running: Running,
@@ -51,6 +77,8 @@ enum Phase {
     Active {
         running: Running,
         since: Time,
+        /// It says that it ends by itself: when it must have.
+        leaving: Option<Time>,
     },
     Deactivating {
         running: Running,
@@ -75,11 +103,19 @@ pub struct Machine {
     /// Stop as soon as the process that is being spawned is there.
     cancelled: bool,
     closed: bool,
+    /// Its node starts nothing.
+    drained: bool,
     backoff: Backoff,
+    /// In a row; see `DisableAfter`. Not on disk: after a restart of the node they are counted anew.
+    failures: u32,
+    /// When failures no longer disable it, and the same for people.
+    disabled_until: Option<(Time, WallTime)>,
     /// No start but an operator's before this.
     not_before: Time,
     restarts: u64,
     reason: String,
+    /// What the present process says of itself.
+    told: Told,
     runs: u64,
 }
 
@@ -94,17 +130,21 @@ impl Machine {
             again: false,
             cancelled: false,
             closed: false,
+            drained: false,
             backoff: Backoff::default(),
+            failures: 0,
+            disabled_until: None,
             not_before: Time::ZERO,
             restarts: 0,
             reason: String::new(),
+            told: Told::default(),
             runs: 0,
         }
     }
 
     /// Takes one event and says what follows.
     pub fn handle(&mut self, event: Event, moment: &Moment) -> Vec<Action> {
-        let before = (self.phase.clone(), self.marks, self.reason.clone(), self.restarts);
+        let before = self.shown();
         let mut actions = Vec::new();
         let out = &mut actions;
         match event {
@@ -113,6 +153,8 @@ impl Machine {
             Event::Restart => self.restart(moment, out),
             Event::Enable => self.enable(moment, out),
             Event::Disable => self.disable(),
+            Event::Drain { keep_running } => self.drain(keep_running, moment, out),
+            Event::Undrain => self.undrain(moment, out),
             Event::Respec(spec) => self.respec(spec, moment, out),
             Event::Close => self.close(moment, out),
             Event::Reopen(spec) => self.reopen(spec, moment, out),
@@ -120,26 +162,40 @@ impl Machine {
             Event::Spawned { run, pid, ports } => self.spawned(run, pid, ports, moment, out),
             Event::SpawnFailed { run, reason } => self.spawn_failed(run, &reason, moment, out),
             Event::Ready { run } => self.ready(run, moment),
+            Event::Said { run, word } => self.said(run, word, moment),
             Event::Exited { run, how } => self.exited(run, how, moment, out),
             Event::Timer => self.timer(moment, out),
         }
-        if before != (self.phase.clone(), self.marks, self.reason.clone(), self.restarts) {
+        if before != self.shown() {
             actions.push(Action::Changed);
         }
         actions
     }
 
+    /// Everything that its report is made of.
+    fn shown(&self) -> (Phase, Marks, String, u64, Told) {
+        let (phase, reason, told) = (self.phase.clone(), self.reason.clone(), self.told.clone());
+        (phase, self.marks, reason, self.restarts, told)
+    }
+
     /// When `Event::Timer` is due, if ever.
     pub fn deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Activating { until, .. } | Phase::BackingOff { until, .. } => Some(*until),
+            Phase::Activating { until, ready_at, .. } => Some(ready_at.unwrap_or(*until)),
+            Phase::BackingOff { until, .. } => Some(*until),
             Phase::Deactivating { kill_at, .. } => Some(*kill_at),
-            Phase::Inactive | Phase::Spawning { .. } | Phase::TimedOut { .. } | Phase::Active { .. } => None,
+            Phase::Active { leaving, .. } => *leaving,
+            Phase::Inactive => self.disabled_until.map(|(until, _)| until),
+            Phase::Spawning { .. } | Phase::TimedOut { .. } => None,
         }
     }
-    /// What an operator said of it.
+    /// What outlives the node.
     pub fn marks(&self) -> Marks {
         self.marks
+    }
+    /// May it be started, as far as operators and its failures are asked?
+    pub fn is_enabled(&self) -> bool {
+        self.marks.enabled && self.marks.failed.is_none()
     }
     /// Its present definition.
     pub fn spec(&self) -> &Arc<ServerSpec> {
@@ -176,7 +232,8 @@ impl Machine {
             Phase::Inactive => ServerState::Inactive,
             Phase::Spawning { .. } | Phase::Activating { .. } => ServerState::Activating,
             Phase::TimedOut { .. } => ServerState::ActivationTimedOut,
-            Phase::Active { .. } => ServerState::Active,
+            Phase::Active { leaving: None, .. } => ServerState::Active,
+            Phase::Active { .. } => ServerState::Deactivating,
             Phase::Deactivating { .. } => ServerState::Deactivating,
             Phase::BackingOff { .. } => ServerState::BackingOff,
         }
@@ -184,22 +241,24 @@ impl Machine {
     /// As it is told to registries and people.
     pub fn report(&self, node: &PeerName) -> ServerReport {
         let endpoints = match &self.phase {
-            Phase::Active { running, .. } => launch::endpoints(&running.spec, &self.host, &running.ports),
+            Phase::Active {
+                running, leaving: None, ..
+            } => launch::endpoints(&running.spec, &self.host, &running.ports, &self.told.endpoints),
             _ => BTreeMap::new(),
         };
         let next_try = match &self.phase {
             Phase::BackingOff { next_try, .. } => Some(*next_try),
-            _ => None,
+            _ => self.disabled_until.map(|(_, wall)| wall),
         };
         ServerReport {
             id: self.spec.id.clone(),
             application: self.spec.application.clone(),
             node: node.clone(),
             state: self.state(),
-            enabled: self.marks.enabled,
+            enabled: self.is_enabled(),
             pid: self.running().map(|running| running.pid),
             restarts: self.restarts,
-            reason: self.reason.clone(),
+            reason: self.full_reason(),
             endpoints,
             next_try,
         }

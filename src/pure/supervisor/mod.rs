@@ -5,10 +5,12 @@ pub mod event;
 pub mod exit;
 pub mod launch;
 pub mod machine;
+pub mod notice;
 pub mod report;
 
 pub use event::{Action, Event, Running, Why};
 pub use exit::Exit;
-pub use launch::{Launch, LaunchError, Place, Ports};
-pub use machine::{Machine, Marks};
+pub use launch::{Launch, LaunchError, Place, Ports, Probe};
+pub use machine::{Failed, Machine, Marks};
+pub use notice::{Told, Word};
 pub use report::{ServerReport, ServerState};

@@ -200,6 +200,7 @@ impl World {
             marks: peer.disk.marks.clone(),
             remembered: peer.disk.remembered.clone(),
             running,
+            memory: node::Memory::default(),
         };
         peer.core = Some(Core::Node(Box::new(Node::new(config, restored))));
         self.trace.say(self.now, || {

@@ -144,15 +144,14 @@ impl<'t> Mapper<'t> {
         }
     }
 
-    fn priority(&mut self, element: &'t Element, written: Option<&'t Attribute>, scope: &Scope<'t>) -> i32 {
-        let Some(written) = written else { return 0 };
-        let Some(text) = self.fixed(&written.value, written.place, scope) else {
-            return 0;
-        };
-        text.trim().parse().unwrap_or_else(|_| {
+    fn priority(&mut self, element: &'t Element, written: Option<&'t Attribute>, scope: &Scope<'t>) -> Option<i32> {
+        let written = written?;
+        let text = self.fixed(&written.value, written.place, scope)?;
+        let number = text.trim().parse();
+        if number.is_err() {
             self.notes.attribute_left_out(element, written, "it is no whole number");
-            0
-        })
+        }
+        number.ok()
     }
 
     fn map_part_of_adapter(

@@ -70,7 +70,7 @@ fn server() -> impl Strategy<Value = Server> {
                     id: text.clone(),
                     group: text,
                     endpoint: id.clone(),
-                    priority: i32::from(port),
+                    priority: Some(i32::from(port)),
                 }],
                 objects,
                 allocatables: vec![Allocatable {

@@ -1,6 +1,6 @@
 //! What a target adds, as the difference between the application without it and with it.
 
-use crate::pure::model::descriptor::{Application, File, Node, Server, Target};
+use crate::pure::model::descriptor::{Application, File, Node, Server, Target, TargetGroup};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that targets replace as a whole, so that two of them at once do not add up.
@@ -68,7 +68,12 @@ pub(super) fn target(base: &Application, full: &Application, name: &str, changes
         if before.is_some() {
             changes.add(format!("group {}", group.id), name);
         }
-        target.groups.push(group.clone());
+        target.groups.push(TargetGroup {
+            id: group.id.clone(),
+            balance: Some(group.balance),
+            count: Some(group.count),
+            objects: new(before.map_or(&[], |before| &before.objects), &group.objects),
+        });
     }
     let none = Node::default();
     for (id, node) in &full.nodes {

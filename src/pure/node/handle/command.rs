@@ -91,6 +91,16 @@ impl Node {
         }
         let starts = order.starts().is_some();
         let machine = &server.machine;
+        let unheld = machine.spec().activation == Activation::Session && !machine.has_process();
+        if starts && unheld {
+            let message = format!("server {id} runs only while a session holds it");
+            return refusal(ErrorCode::Precondition, message, &format!("floe server show {id}"));
+        }
+        // An operator's start ends what failures disabled; a resolve does not.
+        if order == Order::Activate && machine.marks().failed.is_some() && !machine.has_process() {
+            let message = format!("server {id} is not started: {}", machine.reason());
+            return refusal(ErrorCode::Unavailable, message, &format!("floe server enable {id}"));
+        }
         if starts && !machine.marks().enabled && machine.state() != ServerState::Active {
             let hint = format!("floe server enable {id}");
             return refusal(ErrorCode::Precondition, format!("server {id} is disabled"), &hint);
@@ -185,7 +195,12 @@ impl Waiter {
                 }
             }
             ServerState::ActivationTimedOut if wants_process => {
-                return Progress::Failed(ErrorCode::TimedOut, format!("server {id} runs, but is{reason}"));
+                // To a resolve, a deadline that passed means that a longer one may help: here it does not.
+                let code = match self.order {
+                    Order::Activate => ErrorCode::Unavailable,
+                    Order::Verb(_) => ErrorCode::TimedOut,
+                };
+                return Progress::Failed(code, format!("server {id} runs, but is{reason}"));
             }
             _ => (),
         }

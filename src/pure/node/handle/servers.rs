@@ -5,7 +5,7 @@ use crate::pure::node::config::OnStop;
 use crate::pure::node::effect::Effect;
 use crate::pure::node::slice::Placed;
 use crate::pure::node::state::{Node, Server, Standing};
-use crate::pure::supervisor::{Action, Event, Machine, Marks, Running, Why};
+use crate::pure::supervisor::{Action, Event, Machine, Marks, Running, Told, Why};
 
 impl Node {
     /// Adopts what still runs, starts what must run: no registry is needed for either.
@@ -49,7 +49,12 @@ impl Node {
             }
             self.servers.insert(id.clone(), Server::new(machine, place));
         }
+        let run = running.run;
         self.server_event(&id, Event::Adopted(running), moment);
+        // What it said to the node's former life, it will not say again.
+        for word in self.memory.told.remove(&id).unwrap_or_default().news(&Told::default()) {
+            self.server_event(&id, Event::Said { run, word }, moment);
+        }
     }
 
     /// Hands an event to a server's machine and passes on what it asks for.
@@ -75,7 +80,7 @@ impl Node {
                     peers,
                 }
             }
-            Action::Probe { run, address } => Effect::Probe { server, run, address },
+            Action::Probe { run, probe } => Effect::Probe { server, run, probe },
             Action::StopProbe { run } => Effect::StopProbe { server, run },
             Action::Terminate { run } => Effect::Terminate { server, run },
             Action::Kill { run } => Effect::Kill { server, run },

@@ -6,7 +6,7 @@ use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
 use crate::pure::model::{Activation, ServerSpec};
-use crate::pure::node::{Config, Effect, Event, Node, OnStop, Restored, Slice};
+use crate::pure::node::{Config, Effect, Event, Memory, Node, OnStop, Restored, Slice};
 use crate::pure::protocol::message::{Hold, SlicePart};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{Message, ReplyTo, Request, Response};
@@ -67,6 +67,7 @@ pub(super) struct Bench {
     pub(super) processes: BTreeMap<ServerId, Running>,
     pub(super) deleted: BTreeSet<ServerId>,
     pub(super) remembered: Vec<Remembered>,
+    pub(super) memory: Memory,
     /// Everything said to registries and clients since it was last taken.
     pub(super) said: Vec<(String, Message)>,
     pub(super) replies: Vec<Response>,
@@ -86,6 +87,7 @@ impl Bench {
             processes: BTreeMap::new(),
             deleted: BTreeSet::new(),
             remembered: Vec::new(),
+            memory: Memory::default(),
             said: Vec::new(),
             replies: Vec::new(),
             second: 1,
@@ -105,6 +107,7 @@ impl Bench {
                 marks: self.marks.clone(),
                 remembered: self.remembered.clone(),
                 running: self.processes.clone(),
+                memory: self.memory.clone(),
             },
         );
         self.event(Event::Started);
@@ -284,5 +287,6 @@ pub(super) fn restored(identity: &Identity) -> Restored {
         marks: BTreeMap::new(),
         remembered: Vec::new(),
         running: BTreeMap::new(),
+        memory: Memory::default(),
     }
 }

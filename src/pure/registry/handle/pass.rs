@@ -166,6 +166,9 @@ impl Registry {
             Purpose::Start(server) => {
                 self.servers_moved(moment, out);
                 let Response::Failed(failure) = response else { return };
+                if failure.code == ErrorCode::TimedOut && self.ask_for_the_patient(&server, moment, out) {
+                    return;
+                }
                 let waiting: Vec<ReplyTo> = self
                     .asks
                     .resolves
@@ -187,6 +190,26 @@ impl Registry {
                 }
             }
         }
+    }
+
+    /// The deadline of whoever asked first for a start has passed. Others who wait for it may have more time: the node is
+    /// asked again for them. False when there are none.
+    fn ask_for_the_patient(&mut self, server: &ServerId, moment: &Moment, out: &mut Vec<Effect>) -> bool {
+        let waiting = self.asks.resolves.values();
+        let patient = waiting.filter(|parked| parked.server == *server && parked.until > moment.now);
+        let Some(until) = patient.map(|parked| parked.until).max() else {
+            return false;
+        };
+        let placed = self.database.deployment().servers.get(server);
+        let node = placed.map(|placed| placed.node.clone());
+        let Some(node) = node.filter(|node| self.peers.get(node).is_some_and(|peer| peer.linked)) else {
+            return false;
+        };
+        let request = Request::Activate { server: server.clone() };
+        let purpose = Purpose::Start(server.clone());
+        let actor = self.name().to_string();
+        self.ask(&node, purpose, actor, until, request, moment, out);
+        true
     }
 
     /// Where is it? Starts an on-demand server and waits for it.

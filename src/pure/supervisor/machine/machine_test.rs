@@ -1,9 +1,10 @@
 //! The life cycle as a table of state and event, and its invariants over arbitrary events.
 
 use super::*;
-use crate::pure::model::{Activation, AdapterSpec, Ready};
+use crate::pure::model::{Activation, AdapterSpec, DisableAfter, Ready};
 use crate::pure::supervisor::event::Why;
 use crate::pure::supervisor::exit::Exit;
+use crate::pure::supervisor::notice::Word;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -47,7 +48,35 @@ struct Bench {
 
 impl Bench {
     fn new(activation: Activation) -> Self {
-        let machine = Machine::new(Arc::new(spec(activation)), "127.0.0.1".into(), Marks::default());
+        Self::of(spec(activation))
+    }
+    /// Activation, then what differs from the usual: `always, notify`.
+    fn described(words: &str) -> Self {
+        let mut words = words.split(", ");
+        let mut spec = spec(match words.next() {
+            Some("manual") => Activation::Manual,
+            Some("on-demand") => Activation::OnDemand,
+            Some("session") => Activation::Session,
+            Some("always") => Activation::Always,
+            other => panic!("no such activation: {other:?}"),
+        });
+        let disable_after = |failures, period: Option<u64>| {
+            let period = period.map(Duration::from_secs);
+            Some(DisableAfter { failures, period })
+        };
+        for word in words {
+            match word {
+                "notify" => spec.ready = Ready::Notify,
+                "after" => spec.ready = Ready::After(Duration::from_secs(10)),
+                "twice" => spec.disable_after = disable_after(2, None),
+                "once" => spec.disable_after = disable_after(1, Some(20)),
+                other => panic!("no such definition: {other}"),
+            }
+        }
+        Self::of(spec)
+    }
+    fn of(spec: ServerSpec) -> Self {
+        let machine = Machine::new(Arc::new(spec), "127.0.0.1".into(), Marks::default());
         Self {
             machine,
             second: 1,
@@ -58,8 +87,8 @@ impl Bench {
         for action in self.machine.handle(event, &at(self.second)) {
             match action {
                 Action::Spawn { .. } => self.did.push("spawn"),
-                Action::Probe { address, .. } => {
-                    assert_eq!(address.to_string(), "127.0.0.1:8080");
+                Action::Probe { probe, .. } => {
+                    assert_eq!(probe.address.to_string(), "127.0.0.1:8080");
                     self.did.push("probe");
                 }
                 Action::StopProbe { .. } => self.did.push("stop probe"),
@@ -84,6 +113,17 @@ impl Bench {
             "close" => self.event(Event::Close),
             "reopen" => self.event(Event::Reopen(self.machine.spec().clone())),
             "respec" => self.event(Event::Respec(changed(activation))),
+            "session" => self.event(Event::Start(Why::Session)),
+            "drain" => self.event(Event::Drain { keep_running: false }),
+            "rest" => self.event(Event::Drain { keep_running: true }),
+            "undrain" => self.event(Event::Undrain),
+            "says-ready" => self.says(run, Word::Ready),
+            "leaves" => self.says(run, Word::Stopping),
+            "node-restarts" => {
+                let (spec, marks) = (self.machine.spec().clone(), self.machine.marks());
+                self.machine = Machine::new(spec, "127.0.0.1".into(), marks);
+                self.event(Event::Start(Why::Always));
+            }
             "same" => self.event(Event::Respec(self.machine.spec().clone())),
             "manual" => self.event(Event::Respec(Arc::new(spec(Activation::Manual)))),
             "spawned" => self.event(Event::Spawned {
@@ -104,6 +144,10 @@ impl Bench {
                 run,
                 how: Exit::Code(0),
             }),
+            "lost" => self.event(Event::Exited {
+                run,
+                how: Exit::Unknown,
+            }),
             "late" => self.event(Event::Exited {
                 run: RunId::from_bits(99),
                 how: Exit::Code(0),
@@ -115,6 +159,9 @@ impl Bench {
             "60s" => self.pass(60),
             other => panic!("no such word: {other}"),
         }
+    }
+    fn says(&mut self, run: RunId, word: Word) {
+        self.event(Event::Said { run, word });
     }
     fn pass(&mut self, seconds: u64) {
         self.second += seconds;
@@ -201,20 +248,100 @@ always    | boot spawned ready stop exit demand enable same    | inactive       
 always    | boot spawned ready stop exit start                 | activating           | spawn, probe, terminate, spawn
 always    | boot spawned ready disable exit                    | inactive             | spawn, probe
 always    | boot spawned ready manual exit                     | inactive             | spawn, probe
+always, notify    | boot spawned                               | activating           | spawn
+always, notify    | boot spawned ready                         | active               | spawn
+always, notify    | boot spawned says-ready                    | active               | spawn
+always, notify    | boot spawned 60s                           | activation-timed-out | spawn
+always, notify    | boot spawned 60s says-ready                | active               | spawn
+always, notify    | boot spawned says-ready leaves             | deactivating         | spawn
+always, notify    | boot spawned says-ready leaves leaves 10s  | deactivating         | spawn
+always, notify    | boot spawned says-ready leaves 20s         | deactivating         | spawn, terminate
+always, notify    | boot spawned says-ready leaves 20s 20s     | deactivating         | spawn, terminate, kill
+always, notify    | boot spawned says-ready leaves done        | backing-off          | spawn
+always, notify    | boot spawned says-ready leaves stop exit   | inactive             | spawn, terminate
+on-demand, notify | demand spawned says-ready leaves done      | inactive             | spawn
+on-demand, notify | demand spawned says-ready leaves demand done | activating         | spawn, spawn
+always            | boot spawned says-ready                    | activating           | spawn, probe
+always, after     | boot spawned 1s                            | activating           | spawn
+always, after     | boot spawned 10s                           | active               | spawn
+always, after     | boot spawned says-ready                    | active               | spawn
+always, after     | boot spawned stop 10s                      | deactivating         | spawn, terminate
+session   | boot                                               | inactive             |
+session   | start                                              | inactive             |
+session   | demand                                             | inactive             |
+session   | restart                                            | inactive             |
+session   | enable same                                        | inactive             |
+session   | session                                            | activating           | spawn
+session   | session spawned ready restart exit                 | activating           | spawn, probe, terminate, spawn
+session   | session spawned ready stop exit                    | inactive             | spawn, probe, terminate
+on-demand | session                                            | inactive             |
+manual, twice     | start unspawned                            | inactive             | spawn
+manual, twice     | start unspawned start                      | activating           | spawn, spawn
+manual, twice     | start unspawned start unspawned            | inactive, failed     | spawn, spawn
+manual, twice     | start unspawned start unspawned 60s demand | inactive, failed     | spawn, spawn
+manual, twice     | start unspawned start unspawned start      | activating           | spawn, spawn, spawn
+manual, twice     | start unspawned start spawned ready done start unspawned | inactive | spawn, spawn, probe, spawn
+manual, twice     | start unspawned start spawned ready 60s exit | inactive           | spawn, spawn, probe
+manual, twice     | start unspawned start spawned ready 10s exit | inactive, failed | spawn, spawn, probe
+always, twice     | boot unspawned                             | backing-off          | spawn
+always, twice     | boot unspawned 1s unspawned                | inactive, failed     | spawn, spawn
+always, twice     | boot unspawned 1s unspawned 60s boot same  | inactive, failed     | spawn, spawn
+always, twice     | boot unspawned 1s unspawned node-restarts  | inactive, failed     | spawn, spawn
+always, twice     | boot unspawned 1s unspawned node-restarts node-restarts | inactive, failed | spawn, spawn
+always, twice     | boot unspawned 1s unspawned enable         | activating           | spawn, spawn, spawn
+always, twice     | boot unspawned 1s unspawned restart        | activating           | spawn, spawn, spawn
+always, twice     | boot unspawned 1s unspawned respec         | activating           | spawn, spawn, spawn
+always, twice     | boot unspawned 1s unspawned enable unspawned | backing-off        | spawn, spawn, spawn
+always, twice     | boot unspawned 1s unspawned disable enable | activating           | spawn, spawn, spawn
+always, twice     | boot spawned ready stop exit start spawned ready exit | backing-off | spawn, probe, terminate, spawn, probe
+always, once      | boot unspawned                             | inactive, failed     | spawn
+always, once      | boot unspawned 10s                         | inactive, failed     | spawn
+always, once      | boot unspawned 20s                         | activating           | spawn, spawn
+always, once      | boot unspawned 20s unspawned               | inactive, failed     | spawn, spawn
+always, once      | boot unspawned stop 20s                    | inactive             | spawn
+always, once      | boot unspawned disable 20s                 | inactive             | spawn
+always, once      | boot unspawned 10s node-restarts 10s       | inactive, failed     | spawn
+always, once      | boot unspawned 10s node-restarts 20s       | activating           | spawn, spawn
+always, once      | boot unspawned node-restarts node-restarts | activating           | spawn, spawn
+on-demand, once   | demand spawned ready done                  | inactive             | spawn, probe
+on-demand, once   | demand spawned ready exit                  | inactive, failed     | spawn, probe
+on-demand, once   | demand spawned ready exit 10s demand       | inactive, failed     | spawn, probe
+on-demand, once   | demand spawned ready exit 20s demand       | activating           | spawn, probe, spawn
+on-demand, once   | demand spawned ready lost                  | inactive             | spawn, probe
+manual, once      | start spawned ready exit start             | activating           | spawn, probe, spawn
+always    | drain boot                                         | inactive             |
+always    | drain start                                        | inactive             |
+always    | drain boot undrain                                 | activating           | spawn
+always    | boot spawned ready drain                           | deactivating         | spawn, probe, terminate
+always    | boot spawned ready drain exit                      | inactive             | spawn, probe, terminate
+always    | boot spawned ready drain exit undrain              | activating           | spawn, probe, terminate, spawn
+always    | boot spawned ready drain undrain exit              | activating           | spawn, probe, terminate, spawn
+always    | boot spawned ready rest                            | active               | spawn, probe
+always    | boot spawned ready rest exit                       | inactive             | spawn, probe
+always    | boot spawned ready rest exit enable same 60s       | inactive             | spawn, probe
+always    | boot spawned ready rest respec                     | active               | spawn, probe
+always    | boot spawned ready rest respec undrain             | deactivating         | spawn, probe, terminate
+always    | boot spawned ready restart drain exit              | inactive             | spawn, probe, terminate
+always    | boot unspawned drain 60s                           | inactive             | spawn
+always    | boot unspawned rest 60s undrain                    | activating           | spawn, spawn
+always    | boot drain spawned exit                            | inactive             | spawn, probe, stop probe, terminate
+always    | boot rest spawned ready                            | active               | spawn, probe
+always    | boot spawned ready stop exit drain undrain         | inactive             | spawn, probe, terminate
+manual    | start spawned ready drain exit undrain             | inactive             | spawn, probe, terminate
 ";
 
 #[test]
 fn lives_follow_the_table() {
     for line in LIVES.lines() {
         let mut columns = line.split('|').map(str::trim);
-        let activation = match columns.next() {
-            Some("manual") => Activation::Manual,
-            Some("on-demand") => Activation::OnDemand,
-            _ => Activation::Always,
-        };
-        let mut bench = Bench::new(activation);
+        let mut bench = Bench::described(columns.next().unwrap());
         columns.next().unwrap().split(' ').for_each(|word| bench.word(word));
-        assert_eq!(Some(bench.machine.state().as_str()), columns.next(), "{line}");
+        let state = bench.machine.state();
+        let state = match bench.machine.marks().failed {
+            Some(_) if state == ServerState::Inactive => "inactive, failed",
+            _ => state.as_str(),
+        };
+        assert_eq!(Some(state), columns.next(), "{line}");
         assert_eq!(Some(bench.did.join(", ").as_str()), columns.next(), "{line}");
     }
 }
@@ -248,6 +375,84 @@ fn reasons_say_what_went_wrong() {
         words.split(' ').for_each(|word| bench.word(word));
         assert_eq!(bench.machine.reason(), reason, "{words}");
     }
+    let table = [
+        (
+            "always, twice",
+            "boot unspawned 1s unspawned",
+            "disabled after 2 failures in a row, until it is enabled or started; the last one: failed to start: command \
+             not found",
+        ),
+        (
+            "always, once",
+            "boot spawned ready exit",
+            "disabled after 1 failure, for 20 s; the last one: ended by itself: exit code 3, 0 s after it became active",
+        ),
+        (
+            "always, once",
+            "boot unspawned node-restarts",
+            "disabled after 1 failure, at 1970-01-01T00:00:00Z; for 20 s from the node's restart",
+        ),
+        (
+            "always",
+            "boot spawned ready drain exit",
+            "stopped because its node is drained",
+        ),
+        (
+            "always",
+            "boot spawned ready rest respec",
+            "runs by an older definition: its node is drained and starts nothing",
+        ),
+        (
+            "always, notify",
+            "boot spawned says-ready leaves",
+            "stops by itself, as it says",
+        ),
+        (
+            "always, notify",
+            "boot spawned says-ready leaves 20s",
+            "said that it stops by itself, and had not 20 s later",
+        ),
+    ];
+    for (definition, words, reason) in table {
+        let mut bench = Bench::described(definition);
+        words.split(' ').for_each(|word| bench.word(word));
+        assert_eq!(bench.machine.reason(), reason, "{definition}: {words}");
+    }
+}
+
+#[test]
+fn what_a_process_says_of_itself_is_reported_until_it_ends() {
+    let mut bench = Bench::described("always, notify");
+    bench.word("boot");
+    bench.word("spawned");
+    let run = bench.machine.run().unwrap();
+    let endpoint = |uri: &str| Word::Endpoint {
+        adapter: "http".into(),
+        uri: uri.into(),
+    };
+    bench.says(RunId::from_bits(99), endpoint("tcp://stranger:1"));
+    bench.says(run, endpoint("tcp://h:7"));
+    bench.says(run, Word::Status("loading".into()));
+    let report = |bench: &Bench| bench.machine.report(&"n1".parse().unwrap());
+    let before = report(&bench);
+    assert_eq!((before.reason.as_str(), before.endpoints.len()), ("says: loading", 0));
+    bench.says(run, Word::Ready);
+    assert_eq!(report(&bench).endpoints["s.http"], "tcp://h:7");
+    bench.says(run, endpoint("tcp://h:8"));
+    assert_eq!(report(&bench).endpoints["s.http"], "tcp://h:8");
+    bench.word("leaves");
+    let leaving = report(&bench);
+    assert_eq!(leaving.reason, "stops by itself, as it says; says: loading");
+    assert!(leaving.endpoints.is_empty(), "nobody is sent to a server that goes");
+    bench.word("60s");
+    bench.word("exit");
+    bench.word("spawned");
+    bench.says(bench.machine.run().unwrap(), Word::Ready);
+    assert_eq!(
+        report(&bench).endpoints["s.http"],
+        "http://127.0.0.1:8080",
+        "a new process has said nothing"
+    );
 }
 
 #[test]
@@ -259,12 +464,12 @@ fn an_adopted_process_is_watched_restarted_or_stopped_as_disk_says() {
         ports: BTreeMap::from([("http".into(), 8080)]),
     };
     let stopped = Marks {
-        enabled: true,
         stopped: true,
+        ..Marks::default()
     };
     let disabled = Marks {
         enabled: false,
-        stopped: false,
+        ..Marks::default()
     };
     let old = Arc::new(spec(Activation::Always));
     for (marks, spec, did) in [
@@ -298,7 +503,7 @@ fn one_throw_of_the_dice_starts_many_servers_apart() {
     assert_eq!(run("a"), run("a"), "equal dice repeat a run");
 }
 
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 26] = [
     "boot",
     "start",
     "demand",
@@ -320,16 +525,24 @@ const WORDS: [&str; 21] = [
     "1s",
     "20s",
     "60s",
+    "drain",
+    "rest",
+    "undrain",
+    "leaves",
+    "session",
 ];
 
 proptest! {
     #[test]
     fn invariants_hold_after_any_events(
         choices in proptest::collection::vec(0..WORDS.len(), 0..60),
-        activation in prop_oneof![Just(Activation::Manual), Just(Activation::OnDemand), Just(Activation::Always)],
+        definition in prop::sample::select(vec![
+            "manual", "on-demand", "always", "session", "always, twice", "on-demand, once", "always, notify", "always, once, notify",
+        ]),
         close_at in 0_usize..120,
     ) {
-        let mut bench = Bench::new(activation);
+        let mut bench = Bench::described(definition);
+        let mut drained = false;
         // The shell's side: was a process asked for, and does one live?
         let (mut asked, mut lives) = (false, false);
         for (step, choice) in choices.into_iter().enumerate() {
@@ -345,32 +558,46 @@ proptest! {
             }
             bench.did.clear();
             let enabled = bench.machine.marks().enabled || word == "enable";
+            drained = (drained || word == "drain" || word == "rest") && word != "undrain";
             bench.word(word);
             let spawns = bench.did.iter().filter(|did| **did == "spawn").count();
             if spawns > 0 {
                 prop_assert_eq!(spawns, 1);
                 prop_assert!(!asked && !lives, "spawned beside another process, on {}", word);
                 prop_assert!(enabled, "spawned while disabled, on {}", word);
+                prop_assert!(!drained, "spawned while drained, on {}", word);
+                prop_assert_eq!(bench.machine.marks().failed, None, "spawned while its failures disable it");
                 prop_assert!(step < close_at, "spawned after its end, on {}", word);
                 asked = true;
             }
             prop_assert_eq!(bench.machine.has_process(), asked || lives, "after {}", word);
+            let disabled_for = bench.machine.marks().failed.and_then(|failed| failed.period);
             let waits = matches!(
                 bench.machine.state(),
                 ServerState::Deactivating | ServerState::BackingOff
-            ) || (bench.machine.state() == ServerState::Activating && lives);
+            ) || (bench.machine.state() == ServerState::Activating && lives)
+                || (bench.machine.state() == ServerState::Inactive && disabled_for.is_some());
             prop_assert_eq!(bench.machine.deadline().is_some(), waits, "a wait has a deadline, after {}", word);
         }
         // Whatever happened: enabled and started by an operator, with a good shell, it becomes active.
         if bench.machine.closed {
             return Ok(());
         }
+        bench.word("undrain");
         bench.word("enable");
-        bench.word("start");
+        let start = match bench.machine.spec().activation {
+            Activation::Session => "session",
+            _ => "start",
+        };
+        bench.word(start);
         for _ in 0..8 {
             match bench.machine.state() {
                 ServerState::Active => break,
-                ServerState::Deactivating => bench.word("exit"),
+                // One that leaves by itself may come back by itself only.
+                ServerState::Deactivating => {
+                    bench.word("exit");
+                    bench.word(start);
+                }
                 ServerState::Activating if bench.machine.running().is_none() => bench.word("spawned"),
                 ServerState::Activating | ServerState::ActivationTimedOut => bench.word("ready"),
                 ServerState::BackingOff => bench.word("60s"),

@@ -1,11 +1,12 @@
 //! The transitions of [`Machine`], one function an event, then what they share.
 
 use super::{Machine, Marks, Phase};
-use crate::pure::base::{Moment, RunId, Time, WallTime};
+use crate::pure::base::{Moment, RunId, WallTime};
 use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::supervisor::event::{Action, Running, Why};
 use crate::pure::supervisor::exit::Exit;
 use crate::pure::supervisor::launch;
+use crate::pure::supervisor::notice::Told;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,22 +16,29 @@ const KILL_AGAIN: Duration = Duration::from_secs(5);
 impl Machine {
     pub(super) fn start(&mut self, why: Why, moment: &Moment, out: &mut Vec<Action>) {
         let wanted = match why {
-            Why::Always => self.wants_itself(),
-            Why::Operator => true,
+            Why::Always => {
+                self.count_period_again(moment);
+                self.wants_itself()
+            }
+            Why::Operator => self.spec.activation != Activation::Session,
             Why::Demand => self.spec.activation == Activation::OnDemand,
+            Why::Session => self.spec.activation == Activation::Session,
         };
-        if self.closed || !self.marks.enabled || !wanted {
+        if !wanted || self.closed || self.drained || !self.marks.enabled {
+            return;
+        }
+        if why == Why::Operator {
+            self.fresh_start();
+        }
+        if self.marks.failed.is_some() {
             return;
         }
         // Whoever starts a server that an operator stopped takes that stop back.
         self.marks.stopped = false;
-        if why == Why::Operator {
-            self.fresh_start();
-        }
         match &self.phase {
             Phase::Inactive => self.begin(moment, out),
             Phase::BackingOff { .. } if why == Why::Operator => self.begin(moment, out),
-            Phase::Deactivating { .. } => self.again = true,
+            Phase::Deactivating { .. } | Phase::Active { leaving: Some(_), .. } => self.again = true,
             Phase::Spawning { .. } if self.cancelled => self.again = true,
             Phase::Spawning { .. }
             | Phase::Activating { .. }
@@ -47,7 +55,9 @@ impl Machine {
     }
 
     pub(super) fn restart(&mut self, moment: &Moment, out: &mut Vec<Action>) {
-        if self.closed || !self.marks.enabled {
+        // Of a session's server only the process that the session has is replaced.
+        let unasked = self.spec.activation == Activation::Session && !self.has_process();
+        if self.closed || self.drained || !self.marks.enabled || unasked {
             return;
         }
         self.fresh_start();
@@ -61,23 +71,6 @@ impl Machine {
         }
     }
 
-    pub(super) fn enable(&mut self, moment: &Moment, out: &mut Vec<Action>) {
-        self.marks.enabled = true;
-        if self.phase == Phase::Inactive && self.wants_itself() {
-            self.begin(moment, out);
-        } else {
-            self.renew_outdated(moment, out);
-        }
-    }
-
-    pub(super) fn disable(&mut self) {
-        self.marks.enabled = false;
-        self.again = false;
-        if matches!(self.phase, Phase::BackingOff { .. }) {
-            self.phase = Phase::Inactive;
-        }
-    }
-
     pub(super) fn respec(&mut self, spec: Arc<ServerSpec>, moment: &Moment, out: &mut Vec<Action>) {
         if self.closed {
             return;
@@ -86,11 +79,11 @@ impl Machine {
         self.spec = spec;
         if changed {
             // A new definition is an operator's cure for the failures of the old one.
-            self.backoff.reset();
-            self.not_before = Time::ZERO;
+            self.forgive();
         }
+        let itself = matches!(self.spec.activation, Activation::Always | Activation::OnDemand);
         match &self.phase {
-            Phase::BackingOff { .. } if self.spec.activation == Activation::Manual => {
+            Phase::BackingOff { .. } if !itself => {
                 self.phase = Phase::Inactive;
             }
             Phase::BackingOff { .. } if changed => self.begin(moment, out),
@@ -115,6 +108,7 @@ impl Machine {
         if self.has_process() {
             return;
         }
+        self.told = Told::default();
         self.phase = self.watch(running, moment, out);
         if self.closed || self.marks.stopped {
             self.end("stopped by an operator", moment, out);
@@ -139,6 +133,7 @@ impl Machine {
         }
         let spec = spec.clone();
         let running = Running { run, spec, pid, ports };
+        self.told = Told::default();
         self.phase = self.watch(running, moment, out);
         self.reason.clear();
         if std::mem::take(&mut self.cancelled) {
@@ -157,20 +152,11 @@ impl Machine {
         self.phase = Phase::Inactive;
         let wait = self.backoff.failed(None);
         self.not_before = moment.now.after(wait);
+        if self.failed_again(moment) {
+            return;
+        }
         if std::mem::take(&mut self.again) || (self.wants_itself() && !cancelled) {
             self.begin(moment, out);
-        }
-    }
-
-    pub(super) fn ready(&mut self, run: RunId, moment: &Moment) {
-        if let Phase::Activating { running, .. } | Phase::TimedOut { running } = &self.phase
-            && running.run == run
-        {
-            self.phase = Phase::Active {
-                running: running.clone(),
-                since: moment.now,
-            };
-            self.reason.clear();
         }
     }
 
@@ -178,15 +164,14 @@ impl Machine {
         if self.run() != Some(run) {
             return;
         }
-        if matches!(self.phase, Phase::Activating { .. } | Phase::TimedOut { .. }) {
-            out.push(Action::StopProbe { run });
-        }
+        self.stop_probe(out);
         let asked = matches!(self.phase, Phase::Deactivating { .. }) || std::mem::take(&mut self.cancelled);
         let healthy = match &self.phase {
             Phase::Active { since, .. } => Some(moment.now.since(*since)),
             _ => None,
         };
         self.phase = Phase::Inactive;
+        self.told = Told::default();
         if asked {
             if std::mem::take(&mut self.again) || self.wants_itself() {
                 self.begin(moment, out);
@@ -201,7 +186,12 @@ impl Machine {
         if always || !how.is_success() {
             self.not_before = moment.now.after(self.backoff.failed(healthy));
         }
-        if self.wants_itself() {
+        if self.ended_disabled(how, healthy, moment) {
+            return;
+        }
+        // Somebody may have asked for it while it was leaving.
+        let asked_for = std::mem::take(&mut self.again);
+        if self.wants_itself() || asked_for {
             self.restarts = self.restarts.saturating_add(1);
             self.begin(moment, out);
         }
@@ -212,6 +202,14 @@ impl Machine {
             return;
         }
         match &mut self.phase {
+            Phase::Activating {
+                running,
+                ready_at: Some(_),
+                ..
+            } => {
+                let run = running.run;
+                self.ready(run, moment);
+            }
             Phase::Activating { running, .. } => {
                 let limit = self.spec.activation_timeout.as_secs_f64();
                 self.reason = format!("not ready {limit} s after its start; it runs on and may still become ready");
@@ -239,26 +237,30 @@ impl Machine {
                 }
             }
             Phase::BackingOff { .. } => self.begin(moment, out),
-            Phase::Inactive | Phase::Spawning { .. } | Phase::TimedOut { .. } | Phase::Active { .. } => (),
+            Phase::Active { .. } => {
+                let limit = self.spec.deactivation_timeout.as_secs_f64();
+                let reason = format!("said that it stops by itself, and had not {limit} s later");
+                self.end(&reason, moment, out);
+            }
+            Phase::Inactive => self.period_over(moment, out),
+            Phase::Spawning { .. } | Phase::TimedOut { .. } => (),
         }
     }
 
     /// Does its definition alone make it run?
-    fn wants_itself(&self) -> bool {
-        self.spec.activation == Activation::Always && self.marks.enabled && !self.marks.stopped && !self.closed
+    pub(super) fn wants_itself(&self) -> bool {
+        self.spec.activation == Activation::Always && !self.marks.stopped && self.may_start()
     }
 
-    /// An operator's start: earlier failures and stops no longer count.
-    fn fresh_start(&mut self) {
-        self.marks.stopped = false;
-        self.backoff.reset();
-        self.not_before = Time::ZERO;
+    /// Does anything forbid a start, whoever wants it?
+    pub(super) fn may_start(&self) -> bool {
+        self.is_enabled() && !self.closed && !self.drained
     }
 
     /// Spawns, or waits for the time that back-off sets. Only without a process.
-    fn begin(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+    pub(super) fn begin(&mut self, moment: &Moment, out: &mut Vec<Action>) {
         assert!(!self.has_process(), "a server is never started while it has a process");
-        if self.closed || !self.marks.enabled {
+        if !self.may_start() {
             self.phase = Phase::Inactive;
             return;
         }
@@ -282,16 +284,14 @@ impl Machine {
     }
 
     /// Ends the process, if there is one; what comes after is up to `again`.
-    fn end(&mut self, reason: &str, moment: &Moment, out: &mut Vec<Action>) {
+    pub(super) fn end(&mut self, reason: &str, moment: &Moment, out: &mut Vec<Action>) {
         match &self.phase {
             Phase::Inactive | Phase::BackingOff { .. } => self.phase = Phase::Inactive,
             Phase::Spawning { .. } => self.cancelled = true,
             Phase::Deactivating { .. } => return,
             Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. } => {
                 let running = running.clone();
-                if !matches!(self.phase, Phase::Active { .. }) {
-                    out.push(Action::StopProbe { run: running.run });
-                }
+                self.stop_probe(out);
                 out.push(Action::Terminate { run: running.run });
                 self.phase = Phase::Deactivating {
                     kill_at: moment.now.after(self.spec.deactivation_timeout),
@@ -304,7 +304,7 @@ impl Machine {
     }
 
     /// Restarts a process whose definition has changed, unless nobody may start it again.
-    fn renew_outdated(&mut self, moment: &Moment, out: &mut Vec<Action>) {
+    pub(super) fn renew_outdated(&mut self, moment: &Moment, out: &mut Vec<Action>) {
         let (Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. }) =
             &self.phase
         else {
@@ -313,29 +313,13 @@ impl Machine {
         if launch::same_process(&running.spec, &self.spec) {
             return;
         }
-        if self.marks.enabled {
+        if self.may_start() {
             self.again = true;
             self.end("restarted for its new definition", moment, out);
+        } else if self.drained {
+            "runs by an older definition: its node is drained and starts nothing".clone_into(&mut self.reason);
         } else {
             "runs by an older definition: disabled servers are not restarted".clone_into(&mut self.reason);
-        }
-    }
-
-    /// The phase of a process that has just been found or made.
-    fn watch(&self, running: Running, moment: &Moment, out: &mut Vec<Action>) -> Phase {
-        let run = running.run;
-        match launch::probe_address(&running.spec, &self.host, &running.ports) {
-            Some(address) => {
-                out.push(Action::Probe { run, address });
-                Phase::Activating {
-                    until: moment.now.after(self.spec.activation_timeout),
-                    running,
-                }
-            }
-            None => Phase::Active {
-                running,
-                since: moment.now,
-            },
         }
     }
 
