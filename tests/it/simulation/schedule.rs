@@ -38,10 +38,10 @@ pub(super) const SIZES: [(usize, u64, usize); 10] = [
 pub(super) fn has_nodes(seed: u64) -> bool {
     size(seed).2 > 0
 }
-/// Is an update acknowledged with one copy in the life of this seed?
+/// Is the grid of this seed of the smallest size?
 #[cfg(feature = "mutants")]
-pub(super) fn has_one_copy(seed: u64) -> bool {
-    size(seed).1 == 1
+pub(super) fn is_smallest(seed: u64) -> bool {
+    size(seed) == SIZES[0]
 }
 /// How large the grid of this seed is.
 fn size(seed: u64) -> (usize, u64, usize) {
