@@ -38,10 +38,10 @@ pub(super) const SIZES: [(usize, u64, usize); 10] = [
 pub(super) fn has_nodes(seed: u64) -> bool {
     size(seed).2 > 0
 }
-/// Is an update acknowledged with one copy in the life of this seed?
+/// Is the grid of this seed of the smallest size?
 #[cfg(feature = "mutants")]
-pub(super) fn has_one_copy(seed: u64) -> bool {
-    size(seed).1 == 1
+pub(super) fn is_smallest(seed: u64) -> bool {
+    size(seed) == SIZES[0]
 }
 /// How large the grid of this seed is.
 fn size(seed: u64) -> (usize, u64, usize) {
@@ -446,6 +446,7 @@ fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Result<boo
     let recorded = &world.core(master).database().deployment().registries;
     let counts = |index: usize| recorded.contains_key(&world.peers[index].card.name);
     let in_line = surplus.iter().enumerate().filter(|(_, beyond)| !**beyond);
+    let all = u64::try_from(in_line.clone().count()).expect("few");
     let following = in_line.filter(|(index, _)| counts(*index)).count();
     let following = u64::try_from(following).expect("few");
     let nodes: Vec<PeerName> = world
@@ -458,7 +459,8 @@ fn last_update(world: &mut World, master: usize, surplus: &[bool]) -> Result<boo
         world.response(to).is_some()
     })?;
     match world.response(to) {
-        Some(Response::Applied(report)) if report.copies == following => Ok(true),
+        // Who joins meanwhile counts as well.
+        Some(Response::Applied(report)) if (following..=all).contains(&report.copies) => Ok(true),
         Some(Response::Failed(_)) if following < world.setup.min_copies => Ok(false),
         // Those who were there before it must have enough copies too, and some of them refuse.
         Some(Response::Failed(_)) if world.core(master).database().joining().is_some() => Ok(false),
