@@ -214,7 +214,8 @@ impl<'t> Mapper<'t> {
             self.set_property(element, set, &key, &escaped_value(&text));
         }
         let kind = kind.map(|kind| self.text(&kind.value, kind.place, scope));
-        Some((self.id_of(&text, identity.place), kind.unwrap_or_default()))
+        let id = self.id(&identity.value, identity.place, scope);
+        Some((id, kind.unwrap_or_default()))
     }
 }
 

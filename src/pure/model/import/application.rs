@@ -199,9 +199,14 @@ impl<'t> Mapper<'t> {
             return;
         };
         let written = value.map_or("", |value| value.value.as_str());
-        if written.contains(['\n', '\r']) || key.contains(['\n', '\r', '\0']) {
-            self.notes
-                .left_out(element, "a property is one line, and this one has several");
+        if written.contains(['\n', '\r', '\0']) || key.contains(['\n', '\r', '\0', '=']) {
+            let reason = "a property is one line, and its name holds no '='";
+            self.notes.left_out(element, reason);
+            return;
+        }
+        if key.starts_with('#') || key.trim() != key {
+            let reason = "the name of a property has no blanks at its ends and starts with no '#'";
+            self.notes.left_out(element, reason);
             return;
         }
         let text = self.text(written, element.place, scope);
@@ -210,7 +215,7 @@ impl<'t> Mapper<'t> {
 
     /// Puts a property into a set; says so when it replaces another one.
     pub(super) fn set_property(&mut self, element: &Element, set: &mut PropertySet, key: &str, value: &str) {
-        let key = key.replace('\\', "\\\\").replace('#', "\\#").replace('=', "\\=");
+        let key = key.replace('\\', "\\\\").replace('#', "\\#");
         let before = set.set.insert(key.clone(), value.to_owned());
         if before.is_some_and(|before| before != value) {
             let message = format!(

@@ -43,7 +43,7 @@ fn an_application_with_its_parts() {
         (
             "<variable name=\"x\" value=\"$1 ${y}\"/>",
             &["[variables]\nx = \"$$1 ${y}\"\n"],
-            &[],
+            &["not mapped: ${y}: nothing in the file gives it a value"],
         ),
         ("<variable name=\"x\"/>", &["x = \"\"\n"], &[]),
         (
@@ -104,7 +104,7 @@ fn a_server_with_its_parts() {
             "activation-timeout=\"5\" deactivation-timeout=\"${t}\"",
             "",
             &["activation_timeout = \"5s\"\ndeactivation_timeout = \"${t}s\"\n"],
-            &[],
+            &["not mapped: ${t}: nothing"],
         ),
         (
             "pwd=\"/srv\" user=\"u\"",
@@ -174,7 +174,7 @@ fn a_server_with_its_parts() {
 
 #[test]
 fn an_adapter_with_its_parts() {
-    let table: [(&str, &str, &[&str], &[&str]); 11] = [
+    let table: [(&str, &str, &[&str], &[&str]); 12] = [
         (
             "",
             "",
@@ -190,7 +190,10 @@ fn an_adapter_with_its_parts() {
             "endpoints=\"${e}\"",
             "",
             &["endpoint = \"tcp://"],
-            &["not mapped: \"${e}\" must be known here"],
+            &[
+                "not mapped: \"${e}\" must be known here",
+                "not mapped: ${e}: nothing in",
+            ],
         ),
         (
             "id=\"I\" priority=\"2\"",
@@ -235,6 +238,12 @@ fn an_adapter_with_its_parts() {
             &[],
         ),
         (
+            "",
+            "<object identity=\"${server}/x\"/><object identity=\"${server}\"/>",
+            &["object = [{ id = \"${server}.x\" }, { id = \"${server}\" }]\n"],
+            &["note: \"${server}/x\" is \"${server}.x\" here"],
+        ),
+        (
             "wait-for-activation=\"true\"",
             "",
             &[],
@@ -259,6 +268,7 @@ fn a_parameter_where_floe_has_no_variables_writes_the_template_out() {
         &[
             "note: template T is written out for each of its servers: floe has no variables where \"${e}\" stands",
             "not mapped: \"${e}\" must be known here: variable `e` has no value here",
+            "not mapped: ${e}: nothing in the file",
             "not mapped: f=\"x\" of <server-instance>: template T has no such parameter",
             "not mapped: <server-instance> gives no value for parameter e of template T",
         ],
@@ -286,6 +296,19 @@ fn includes_are_found_beside_the_file_and_choose_targets() {
             "etc/a.xml:1:47: note: x/b.xml was read from outside the folder of etc/a.xml",
             "x/b.xml:1:62: not mapped: <include file=\"b.xml\">: x/b.xml includes itself this way",
         ]
+    );
+}
+
+#[test]
+fn a_variable_that_no_id_can_hold_is_replaced_by_its_value() {
+    let object = "<server id=\"s\" exe=\"/s\"><adapter name=\"W\"><object identity=\"${o}\"/></adapter></server>";
+    let xml = application_of(&format!(
+        "<variable name=\"o\" value=\"cat/x\"/><node name=\"n\">{object}</node>"
+    ));
+    check(
+        &xml,
+        &["object = [{ id = \"cat.x\" }]"],
+        &["note: \"cat/x\" is \"cat.x\" here"],
     );
 }
 

@@ -32,6 +32,10 @@ pub(super) struct Mapper<'t> {
     pub(super) groups: BTreeSet<GroupId>,
     /// Names of nodes as written, with ours.
     pub(super) nodes: BTreeMap<&'t str, PeerName>,
+    /// Names of variables that are declared anywhere in the file.
+    pub(super) variables: BTreeSet<&'t str>,
+    /// Names of those that are not, as far as they were met.
+    pub(super) missing: BTreeSet<String>,
     /// Bytes of `substitute`'s own bound.
     pub(super) substituted: Cell<usize>,
     spent: usize,
@@ -51,6 +55,8 @@ impl<'t> Mapper<'t> {
             used: BTreeSet::new(),
             groups: BTreeSet::new(),
             nodes: BTreeMap::new(),
+            variables: variables_in(&loaded.root),
+            missing: BTreeSet::new(),
             substituted: Cell::new(0),
             spent,
         }
@@ -102,6 +108,18 @@ impl<'t> Mapper<'t> {
             }
         }
     }
+}
+
+/// The names of all variables that are declared in an element.
+fn variables_in(element: &Element) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for child in &element.children {
+        if child.name == "variable" {
+            found.extend(child.attribute("name"));
+        }
+        found.extend(variables_in(child));
+    }
+    found
 }
 
 /// What all walks together come to.

@@ -85,8 +85,28 @@ impl Mapper<'_> {
                 );
                 ours
             }
-            _ => format!("${{{}}}", variable_name(name)),
+            _ => {
+                self.say_missing(name, place, scope);
+                format!("${{{}}}", variable_name(name))
+            }
         }
+    }
+
+    /// Names a variable that nothing in the file gives a value, once.
+    fn say_missing(&mut self, name: &str, place: Place, scope: &Scope<'_>) {
+        let is_given = matches!(name, "application" | "node" | "server" | "server.data");
+        let template = scope.template.and_then(|template| self.server_templates.get(template));
+        let is_parameter = template.is_some_and(|template| template.has_parameter(name));
+        if is_given || is_parameter || self.variables.contains(name) || !self.missing.insert(name.to_owned()) {
+            return;
+        }
+        let ours = variable_name(name);
+        let message = format!(
+            "${{{}}}: nothing in the file gives it a value; if it was given to icegridadmin's application add, write it under [variables] as {}",
+            shown(name),
+            shown(&ours)
+        );
+        self.notes.add(place, super::Kind::NotMapped, message);
     }
 
     /// A text that must be known now, because floe has no variables at its place. In a template that depends on the
@@ -134,13 +154,22 @@ impl Mapper<'_> {
         substitution.finish(text)
     }
 
-    /// A text as an id; says so where it had to change.
+    /// A text as an id; says so where it had to change. A variable whose value no id can hold is replaced by that value.
     pub(super) fn id(&mut self, written: &str, place: Place, scope: &Scope<'_>) -> String {
         let text = self.text(written, place, scope);
+        if text.contains("${") && scope.template.is_none() {
+            let holds_id = |text: &str| identifier(text) == text;
+            let ours = self.resolved(&identifier(&text), scope);
+            if ours.is_ok_and(|id| !holds_id(&id))
+                && let Ok(known) = self.resolved(&text, scope)
+            {
+                return self.id_of(&known.replace('$', "$$"), place);
+            }
+        }
         self.id_of(&text, place)
     }
 
-    /// As [`Mapper::id`], of a text of ours.
+    /// As [`Mapper::id`], of a text of ours, variables left as they are.
     pub(super) fn id_of(&mut self, text: &str, place: Place) -> String {
         let id = identifier(text);
         if id != text {

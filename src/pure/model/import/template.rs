@@ -20,6 +20,13 @@ pub(super) struct Template<'t> {
     pub(super) body: Option<&'t Element>,
 }
 
+impl Template<'_> {
+    /// Is this the name of a parameter?
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        self.parameters.iter().any(|(parameter, _)| parameter.value == name)
+    }
+}
+
 /// Properties that an instance adds: to a service of this name, or to the server.
 pub(super) struct Addition<'t> {
     pub(super) element: &'t Element,
