@@ -33,6 +33,8 @@ pub fn answer(answer: Answer) -> Response {
         Answer::LogSummary(summary) => whole(&summary),
         Answer::LogRows(part) => whole(&part),
         Answer::Contents(part) => whole(&part),
+        Answer::Explained(report) => whole(&report),
+        Answer::Node(detail) => whole(&detail),
     }
 }
 

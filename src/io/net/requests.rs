@@ -300,6 +300,11 @@ fn kind(request: &Request) -> &'static str {
         Request::LogSummary => "log-summary",
         Request::LogRows { .. } => "log-rows",
         Request::Contents { .. } => "contents",
+        Request::Explain { .. } => "explain",
+        Request::Node { .. } => "node",
+        Request::Drain { .. } => "drain",
+        Request::Undrain { .. } => "undrain",
+        Request::StopNode { .. } => "stop-node",
     }
 }
 

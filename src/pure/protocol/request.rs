@@ -2,11 +2,12 @@
 
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
+use super::node::{ExplainReport, NodeDetail};
 use super::report::{
     ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
     PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport,
 };
-use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
+use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId, Signal};
 use crate::pure::lineage::{Serial, Version};
 use crate::pure::model::{Application, Plan};
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,37 @@ pub enum Request {
         /// The last row of the part before; `None` for the first part.
         after: Option<(ContentKind, String)>,
     },
+    /// Why a server stands as it does; passed on to its node.
+    Explain {
+        /// Which.
+        server: ServerId,
+        /// How many lines of its standard error.
+        lines: u32,
+    },
+    /// One node in detail; passed on to it.
+    Node {
+        /// Which.
+        name: PeerName,
+    },
+    /// Let a node start nothing any more; passed on to it.
+    Drain {
+        /// Which.
+        node: PeerName,
+        /// What runs goes on; else it is stopped.
+        keep_running: bool,
+    },
+    /// Let a node start servers again; passed on to it.
+    Undrain {
+        /// Which.
+        node: PeerName,
+    },
+    /// End a node's daemon; passed on to it.
+    StopNode {
+        /// Which.
+        node: PeerName,
+        /// Its servers are stopped first; `None`: as its configuration says.
+        stop_servers: Option<bool>,
+    },
 }
 
 impl Request {
@@ -174,6 +206,13 @@ impl Request {
         matches!(
             self,
             Self::Apply { .. } | Self::Rollback { .. } | Self::Remove { .. } | Self::RemoveAt { .. }
+        )
+    }
+    /// Does it order a node to do something? It may take effect more often when it is sent twice.
+    pub fn is_command(&self) -> bool {
+        matches!(
+            self,
+            Self::Command { .. } | Self::Drain { .. } | Self::Undrain { .. } | Self::StopNode { .. }
         )
     }
 }
@@ -192,6 +231,8 @@ pub enum Verb {
     Enable,
     /// Keep it from being started by anybody; a running process is left alone.
     Disable,
+    /// Send a signal to its process.
+    Signal(Signal),
 }
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +242,7 @@ impl fmt::Display for Verb {
             Self::Restart => "restart",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Signal(signal) => return f.pad(&format!("signal {signal}")),
         })
     }
 }
@@ -233,6 +275,9 @@ pub enum Response {
     LogSummary(Box<LogSummary>),
     LogRows(LogPart),
     Contents(ContentPart),
+    Explained(Box<ExplainReport>),
+    /// Of `Node`, and of every order to a node: how it stands now.
+    Node(Box<NodeDetail>),
 }
 
 /// A refusal or a failure, with what to do next.

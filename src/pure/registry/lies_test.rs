@@ -91,6 +91,9 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         unfit: false,
         load: Load::default(),
         host: "h".to_owned(),
+        load_longer: (Load::default(), Load::default()),
+        drained: false,
+        labels: std::collections::BTreeMap::new(),
     };
     let mut messages = vec![
         Message::Status(status(lie, None)),

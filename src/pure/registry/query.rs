@@ -52,7 +52,12 @@ impl View {
             | Request::Logs { .. }
             | Request::LogSummary
             | Request::LogRows { .. }
-            | Request::Contents { .. } => return None,
+            | Request::Contents { .. }
+            | Request::Explain { .. }
+            | Request::Node { .. }
+            | Request::Drain { .. }
+            | Request::Undrain { .. }
+            | Request::StopNode { .. } => return None,
         })
     }
 
@@ -167,6 +172,7 @@ impl View {
                 servers_active: 0,
                 servers_total: 0,
                 load: Load::default(),
+                drained: false,
             });
         }
         rows.into_values().collect()
@@ -229,6 +235,12 @@ impl View {
             };
             warnings.push(format!(
                 "node {} {known}; its servers cannot be found or commanded",
+                row.name
+            ));
+        }
+        for row in nodes.iter().filter(|row| row.drained) {
+            warnings.push(format!(
+                "node {0} is drained and starts nothing; `floe node undrain {0}` ends that",
                 row.name
             ));
         }
@@ -411,6 +423,7 @@ fn node_row(peer: &PeerView) -> NodeRow {
         servers_active,
         servers_total,
         load: peer.node.as_ref().map(|node| node.report.load).unwrap_or_default(),
+        drained: peer.node.as_ref().is_some_and(|node| node.report.drained),
     }
 }
 

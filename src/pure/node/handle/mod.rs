@@ -2,7 +2,9 @@
 
 pub(super) mod ask;
 pub(super) mod command;
+pub(super) mod drain;
 pub(super) mod obey;
+pub(super) mod past;
 pub(super) mod peers;
 pub(super) mod servers;
 pub(super) mod settle;

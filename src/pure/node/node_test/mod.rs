@@ -4,5 +4,6 @@
 mod answers;
 mod bench;
 mod obedience;
+mod orders;
 mod peers;
 mod slices;

@@ -36,6 +36,8 @@ impl Registry {
             | Request::PlanRollback { .. }
             | Request::LogRows { .. }
             | Request::Contents { .. }
+            | Request::Explain { .. }
+            | Request::Node { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::Remove { .. }
@@ -45,7 +47,10 @@ impl Registry {
             | Request::Demote { .. }
             | Request::LeadAlone
             | Request::Command { .. }
-            | Request::Activate { .. } => {
+            | Request::Activate { .. }
+            | Request::Drain { .. }
+            | Request::Undrain { .. }
+            | Request::StopNode { .. } => {
                 let me = self.name();
                 let message =
                     format!("READONLY_MASTER: registry {me} is under review (--readonly); nothing was changed");

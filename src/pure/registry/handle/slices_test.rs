@@ -99,6 +99,9 @@ impl Bench {
             unfit,
             load: Load::default(),
             host: "127.0.0.1".into(),
+            load_longer: (Load::default(), Load::default()),
+            drained: false,
+            labels: BTreeMap::new(),
         };
         self.event(Event::Message {
             from: node.parse().unwrap(),
