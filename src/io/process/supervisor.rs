@@ -3,7 +3,7 @@
 
 use super::child::Child;
 use super::find::{self, Found};
-use super::journal::{JournalError, Mark, Record, read_value, replace_value};
+use super::journal::{self, JournalError, Mark, Record, read_value, replace_value};
 use super::launch::{self, Start};
 use super::notify::{self, Ear};
 use super::ports::PortPool;
@@ -310,6 +310,7 @@ impl Supervisor {
             path: folder.to_owned(),
             source,
         };
+        let new_boot = journal::is_new_boot(folder, &find::boot())?;
         let mut records = BTreeMap::new();
         for entry in std::fs::read_dir(folder).map_err(fault)? {
             let name = entry.map_err(fault)?.file_name();
@@ -318,6 +319,10 @@ impl Supervisor {
             };
             match Record::read(&self.settings.home(&server)) {
                 Ok(record) => records.extend(record.map(|record| (server, record))),
+                Err(JournalError::Damaged { path, reason }) if new_boot => {
+                    tracing::warn!(%server, reason, "the machine's crash tore the record of a process; that ended with it");
+                    std::fs::remove_file(&path).map_err(fault)?;
+                }
                 // The others go on. This one is not started, and says why, until somebody has looked.
                 Err(error @ JournalError::Damaged { .. }) => tracing::error!(%server, %error, "record damaged"),
                 Err(error) => return Err(error.into()),
