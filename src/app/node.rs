@@ -14,7 +14,7 @@ use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{ServerId, Time};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{PeerKind, Record};
-use crate::pure::node::{Config, Effect, Event, Memory, Node, Restored};
+use crate::pure::node::{About, Config, Effect, Event, Memory, Node, Restored};
 use crate::pure::protocol::Request;
 use crate::pure::protocol::report::ServerState;
 use crate::pure::supervisor::Event as ServerEvent;
@@ -43,12 +43,16 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
     let files = Files {
         slice: ground.folder.path().join("slice.cbor"),
         marks: ground.folder.path().join("marks.cbor"),
+        drained: ground.folder.path().join("drained.cbor"),
     };
     let slice = read_value(&files.slice)
         .map_err(Failure::at("read the slice"))?
         .unwrap_or_default();
     let marks = read_value(&files.marks)
         .map_err(Failure::at("read the marks of servers"))?
+        .unwrap_or_default();
+    let drained = read_value(&files.drained)
+        .map_err(Failure::at("read whether the node is drained"))?
         .unwrap_or_default();
     let (events, processes) = mpsc::channel(INBOX);
     let settings = process::Settings {
@@ -67,6 +71,13 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
             OnStop::Stop => crate::pure::node::OnStop::Stop,
         },
         rules: Rules::default(),
+        about: About {
+            labels: section.labels,
+            processors: process::processors(),
+            load_factor: section
+                .load_factor
+                .map_or_else(|| format!("1/{}", process::processors()), config::decimal),
+        },
     };
     let restored = Restored {
         identity: ground.identity.get(),
@@ -76,6 +87,8 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
         running,
         memory: Memory {
             told: supervisor.take_told(),
+            past: supervisor.pasts(),
+            drained,
         },
     };
     let core = Node::new(settings, restored);
@@ -89,6 +102,7 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
 struct Files {
     slice: PathBuf,
     marks: PathBuf,
+    drained: PathBuf,
 }
 
 /// The parts around the core.
@@ -101,6 +115,7 @@ struct Shell {
     metrics: Metrics,
     wake: Option<Time>,
     finished: bool,
+    load_factor: Option<u64>,
     processes: mpsc::Receiver<(ServerId, ServerEvent)>,
 }
 
@@ -113,6 +128,10 @@ impl Shell {
         processes: mpsc::Receiver<(ServerId, ServerEvent)>,
         files: Files,
     ) -> Result<Self, Failure> {
+        let load_factor = match &config.kind {
+            Kind::Node(section) => section.load_factor,
+            Kind::Registry(_) => None,
+        };
         let metrics = Metrics::install(PeerKind::Node).map_err(Failure::at("set up metrics"))?;
         let first = Record {
             card: ground.card.clone(),
@@ -136,6 +155,7 @@ impl Shell {
             metrics,
             wake: None,
             finished: false,
+            load_factor,
             processes,
         })
     }
@@ -173,7 +193,7 @@ impl Shell {
                 Some(changes) = self.outside.members.recv() => Event::Members(changes),
                 _ = upkeep.tick() => {
                     self.metrics.run_upkeep();
-                    Event::Load(process::host_load())
+                    Event::Load(process::host_load(self.load_factor))
                 }
                 () = tokio::time::sleep(pause) => { self.wake = None; Event::Wake }
             };
@@ -243,6 +263,10 @@ impl Shell {
                     let written = tokio::task::block_in_place(|| write_value(&self.files.marks, &marks));
                     written.map_err(Failure::at("write the marks of servers"))?;
                 }
+                Effect::Drained(drained) => {
+                    let written = tokio::task::block_in_place(|| write_value(&self.files.drained, &drained));
+                    written.map_err(Failure::at("write whether the node is drained"))?;
+                }
                 Effect::ReadLogs {
                     server,
                     stderr,
@@ -260,7 +284,13 @@ impl Shell {
 
     fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) | Effect::ReadLogs { .. } => {}
+            Effect::Identity(_)
+            | Effect::Slice(_)
+            | Effect::Marks(_)
+            | Effect::Drained(_)
+            | Effect::ReadLogs { .. } => {}
+            Effect::Past { server, past } => tokio::task::block_in_place(|| self.supervisor.keep_past(&server, &past)),
+            Effect::Signal { server, run, signal } => self.supervisor.signal(&server, run, signal),
             Effect::Remember(peers) => self.outside.remember(&peers),
             Effect::Send { to, message } => {
                 self.outside.send(&to, message);
@@ -289,7 +319,11 @@ impl Shell {
             }
             Effect::Happened(happening) => self.outside.tell(&happening),
             Effect::Wake(at) => self.wake = Some(at),
-            Effect::Finished => self.finished = true,
+            Effect::Finished => {
+                // Also where it was no signal but an operator who ended it.
+                super::signals::notify_stopping();
+                self.finished = true;
+            }
         }
     }
 
@@ -312,6 +346,10 @@ impl Shell {
                 .set(&[state.as_str()], states.get(&state).copied().unwrap_or(0) as f64);
         }
         self.metrics.node.obeyed_epoch.set(self.core.obeys().number as f64);
+        self.metrics
+            .node
+            .drained
+            .set(f64::from(u8::from(self.core.is_drained())));
         self.metrics.inbox.depth.set(self.outside.arrivals.len() as f64);
         self.metrics.inbox.bound.set(INBOX as f64);
         let alone = !self.core.reaches_a_registry();

@@ -3,9 +3,10 @@
 use super::output::Style;
 use super::verb::{
     app_apply, app_diff, app_history, app_import, app_list, app_remove, app_rollback, app_show, app_validate,
-    completions, config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_list, node_run,
-    peer_list, registry_compare, registry_demote, registry_init, registry_lead, registry_list, registry_promote,
-    registry_run, registry_show, resolve, server_command, server_list, server_logs, server_show, status, watch,
+    completions, config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_drain, node_list,
+    node_load, node_run, node_show, node_shutdown, peer_list, registry_compare, registry_demote, registry_init,
+    registry_lead, registry_list, registry_promote, registry_run, registry_show, resolve, server_command,
+    server_explain, server_list, server_logs, server_show, server_signal, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -131,6 +132,8 @@ pub(super) enum Server {
     Enable(server_command::Enable),
     Disable(server_command::Disable),
     Logs(server_logs::Args),
+    Signal(server_signal::Args),
+    Explain(server_explain::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,6 +160,11 @@ pub(super) enum Db {
 pub(super) enum Node {
     Run(node_run::Args),
     List(node_list::Args),
+    Show(node_show::Args),
+    Load(node_load::Args),
+    Drain(node_drain::Drain),
+    Undrain(node_drain::Undrain),
+    Shutdown(node_shutdown::Args),
 }
 
 #[derive(Debug, Subcommand)]

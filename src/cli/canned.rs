@@ -129,6 +129,7 @@ pub(super) fn status() -> StatusReport {
             servers_active: 3,
             servers_total: 4,
             load: Load(42),
+            drained: false,
         }],
         warnings: vec!["r3 was not heard for 12 s: look at its log".into()],
     }

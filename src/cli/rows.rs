@@ -3,8 +3,9 @@
 use super::output::Row;
 use crate::io::config::Shown;
 use crate::pure::protocol::history::RevisionRow;
+use crate::pure::protocol::node::Transition;
 use crate::pure::protocol::report::{
-    ApplicationReport, FollowerRow, NodeRow, PeerRow, RegistryRow, ServerReport, StandingRow,
+    ApplicationReport, FollowerRow, Happening, NodeRow, PeerRow, RegistryRow, ServerReport, StandingRow,
 };
 
 impl Row for RegistryRow {
@@ -29,7 +30,11 @@ impl Row for NodeRow {
     fn cells(&self) -> Vec<String> {
         vec![
             self.name.clone(),
-            self.state.clone(),
+            if self.drained {
+                format!("{}, drained", self.state)
+            } else {
+                self.state.clone()
+            },
             self.address.clone(),
             self.obeys_epoch.to_string(),
             or_dash(&self.applied),
@@ -121,6 +126,25 @@ impl Row for ServerReport {
             self.restarts.to_string(),
             reason_of(self),
         ]
+    }
+}
+
+impl Row for Transition {
+    const HEAD: &'static [&'static str] = &["TIME", "STATE", "PID", "REASON"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.time.to_string(),
+            self.state.clone(),
+            self.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            self.reason.clone(),
+        ]
+    }
+}
+
+impl Row for Happening {
+    const HEAD: &'static [&'static str] = &["TIME", "STATE", "REASON"];
+    fn cells(&self) -> Vec<String> {
+        vec![self.time.to_string(), self.state.clone(), self.reason.clone()]
     }
 }
 

@@ -177,8 +177,12 @@ impl<'a> Call<'a> {
     fn node_instead(&mut self) -> Option<Connection> {
         let of_a_server = matches!(
             self.request,
-            Request::Servers { .. } | Request::Server { .. } | Request::Logs { .. } | Request::Command { .. }
-        );
+            Request::Servers { .. }
+                | Request::Server { .. }
+                | Request::Logs { .. }
+                | Request::Explain { .. }
+                | Request::Node { .. }
+        ) || self.request.is_command();
         let wanted = self.client.options().ask_nodes && of_a_server && self.refusal.is_none();
         if wanted { self.search.take_node() } else { None }
     }
@@ -215,10 +219,8 @@ impl<'a> Call<'a> {
     }
     fn is_read(&self) -> bool {
         // An order to a registry is safe to send twice: what is done already is done.
-        let once = matches!(
-            self.request,
-            Request::Command { .. } | Request::Activate { .. } | Request::Initialise { .. }
-        );
+        let once =
+            matches!(self.request, Request::Activate { .. } | Request::Initialise { .. }) || self.request.is_command();
         !self.request.is_update() && !once
     }
 }

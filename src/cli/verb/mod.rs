@@ -19,8 +19,12 @@ pub(super) mod db_load;
 pub(super) mod db_verify;
 pub(super) mod dev;
 pub(super) mod dev_web;
+pub(super) mod node_drain;
 pub(super) mod node_list;
+pub(super) mod node_load;
 pub(super) mod node_run;
+pub(super) mod node_show;
+pub(super) mod node_shutdown;
 pub(super) mod peer_list;
 pub(super) mod registry_compare;
 pub(super) mod registry_demote;
@@ -32,9 +36,11 @@ pub(super) mod registry_run;
 pub(super) mod registry_show;
 pub(super) mod resolve;
 pub(super) mod server_command;
+pub(super) mod server_explain;
 pub(super) mod server_list;
 pub(super) mod server_logs;
 pub(super) mod server_show;
+pub(super) mod server_signal;
 pub(super) mod status;
 pub(super) mod watch;
 
@@ -66,6 +72,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Server(Server::Enable(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
         Noun::Server(Server::Disable(args)) => server_command::run(&args.server, args.verb(), &mut *open()?, output),
         Noun::Server(Server::Logs(args)) => server_logs::run(args, &mut *open()?, output),
+        Noun::Server(Server::Signal(args)) => server_signal::run(args, &mut *open()?, output),
+        Noun::Server(Server::Explain(args)) => server_explain::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Run(args)) => registry_run::run(args),
         Noun::Registry(Registry::Init(args)) => registry_init::run(args, &mut *open()?, output),
         Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),
@@ -75,6 +83,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Registry(Registry::Lead(args)) => registry_lead::run(args, &mut *open()?, output),
         Noun::Node(Node::Run(args)) => node_run::run(args),
         Noun::Node(Node::List(args)) => node_list::run(args, &mut *open()?, output),
+        Noun::Node(Node::Show(args)) => node_show::run(args, &mut *open()?, output),
+        Noun::Node(Node::Load(args)) => node_load::run(args, &mut *open()?, output),
+        Noun::Node(Node::Drain(args)) => node_drain::drain(args, &arguments.global, &mut *open()?, output),
+        Noun::Node(Node::Undrain(args)) => node_drain::undrain(args, &mut *open()?, output),
+        Noun::Node(Node::Shutdown(args)) => node_shutdown::run(args, &mut *open()?, output),
         Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),
         Noun::Config(Config::Check(args)) => config_check::run(args, output),
         Noun::Config(Config::Show(args)) => config_show::run(args, output),

@@ -34,6 +34,11 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
 
 /// One server, a line a fact; also what a command on a server prints.
 pub(super) fn text_of(server: &ServerReport) -> String {
+    lines_of(&facts_of(server))
+}
+
+/// What there is to tell of a server; empty facts are left out when they are printed.
+pub(super) fn facts_of(server: &ServerReport) -> Vec<(&'static str, String)> {
     let pid = server.pid.map_or_else(String::new, |pid| pid.to_string());
     let mut facts = vec![
         ("server", server.id.to_string()),
@@ -49,6 +54,11 @@ pub(super) fn text_of(server: &ServerReport) -> String {
         .iter()
         .map(|(adapter, endpoint)| ("endpoint", format!("{adapter} {endpoint}")));
     facts.extend(endpoints);
+    facts
+}
+
+/// A line a fact.
+pub(super) fn lines_of(facts: &[(&'static str, String)]) -> String {
     let lines = facts
         .iter()
         .filter(|(_, fact)| !fact.is_empty())

@@ -9,6 +9,7 @@ use super::shape::Shaped;
 use crate::pure::base::Address;
 use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Builds the configuration. `None` exactly when `faults` holds something afterwards.
@@ -203,6 +204,14 @@ impl Getters<'_> {
         Some(Node {
             host: host?,
             on_stop: on_stop?,
+            labels: match self.get("node.labels") {
+                Some(Shaped::Labels(labels)) => labels,
+                _ => BTreeMap::new(),
+            },
+            load_factor: match self.get("node.load_factor") {
+                Some(Shaped::Ratio(thousandths)) => Some(thousandths),
+                _ => None,
+            },
         })
     }
 

@@ -4,6 +4,7 @@ use super::fault::{Fault, Origin};
 use super::layers::{Setting, Written};
 use super::nearest::nearest;
 use super::schema::{self, KEYS, Key};
+use super::shape::Shape;
 use figment::value::{Empty, Tag, Value};
 use std::io::Read as _;
 use std::path::Path;
@@ -152,12 +153,28 @@ impl Places<'_> {
         }
     }
     fn setting(&self, key: &'static Key, value: &Spanned<DeValue<'_>>) -> Setting {
+        let value_of = match key.shape {
+            Shape::Labels => labels,
+            _ => plain,
+        };
         Setting {
             key,
-            value: plain(value.get_ref()),
+            value: value_of(value.get_ref()),
             origin: self.of(value.span().start),
         }
     }
+}
+
+/// A table of texts as a list of `name=text`: layers replace it as a whole, and it keeps the place where it was written.
+fn labels(value: &DeValue<'_>) -> Value {
+    let DeValue::Table(table) = value else {
+        return plain(value);
+    };
+    let items = table.iter().map(|(name, text)| match text.get_ref() {
+        DeValue::String(text) => Value::from(format!("{}={text}", name.get_ref())),
+        other => plain(other),
+    });
+    Value::from(items.collect::<Vec<_>>())
 }
 
 /// A TOML value for figment. Numbers too large for any key stay texts; dates have no use here and become empty.
@@ -173,7 +190,7 @@ fn plain(value: &DeValue<'_>) -> Value {
         DeValue::Boolean(switch) => Value::from(*switch),
         DeValue::Datetime(_) => Value::Empty(Tag::Default, Empty::Unit),
         DeValue::Array(items) => Value::from(items.iter().map(|item| plain(item.get_ref())).collect::<Vec<_>>()),
-        // No key takes a table: that it is one is all that matters.
+        // No other key takes a table: that it is one is all that matters.
         DeValue::Table(_) => Value::from(figment::value::Dict::new()),
     }
 }

@@ -58,7 +58,7 @@ const fn between(from_ms: u64, to_ms: u64) -> Shape {
 }
 
 use Preset::{Is, Required, Without};
-use Shape::{Choice, Count, List, Switch, Text};
+use Shape::{Choice, Count, Labels, List, Ratio, Switch, Text};
 
 /// Every key, in the order in which samples and `floe config show` list them.
 pub const KEYS: &[Key] = &[
@@ -168,6 +168,18 @@ pub const KEYS: &[Key] = &[
         Choice(&["leave", "stop"]),
         Is("leave"),
         "what becomes of the servers when the node stops",
+    ),
+    key(
+        "node.labels",
+        Labels,
+        Without("none"),
+        "texts by name that say what kind of node it is",
+    ),
+    key(
+        "node.load_factor",
+        Ratio { min: 1, max: 1_000_000 },
+        Without("1 divided by the number of processors"),
+        "what the host's load averages are multiplied by",
     ),
     key(
         "log.level",

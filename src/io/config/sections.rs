@@ -3,6 +3,7 @@
 use crate::pure::base::{Address, GridName, PeerName};
 use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,6 +131,10 @@ pub struct Node {
     pub host: String,
     /// What becomes of the servers when the node is stopped.
     pub on_stop: OnStop,
+    /// For people and programs.
+    pub labels: BTreeMap<String, String>,
+    /// What load averages are multiplied by, in thousandths; `None`: divided by the number of processors.
+    pub load_factor: Option<u64>,
 }
 
 /// What becomes of the servers when the node is stopped.

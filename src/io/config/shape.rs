@@ -1,8 +1,13 @@
 //! Shapes of values: what a key takes, read from a merged value or from the text of a variable or flag.
 
 use figment::value::{Dict, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+/// Most labels, and the longest one with its name: they travel in each report of a node.
+const LABELS_MAX: usize = 64;
+const LABEL_BYTES_MAX: usize = 256;
 
 /// Which values a key takes. What a text means (a name, an address) is `build`'s business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +34,15 @@ pub enum Shape {
     },
     /// True or false.
     Switch,
+    /// A number with up to three decimals, bounds included, in thousandths.
+    Ratio {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// Texts by name: a table, or `a=1,b=2` in a variable.
+    Labels,
 }
 
 /// A value that has the shape of its key.
@@ -39,6 +53,9 @@ pub(super) enum Shaped {
     Count(u64),
     Duration(Duration),
     Switch(bool),
+    /// In thousandths.
+    Ratio(u64),
+    Labels(BTreeMap<String, String>),
 }
 
 impl Shape {
@@ -62,6 +79,11 @@ impl Shape {
                 )
             }
             Self::Count { .. } => text.trim().parse::<u64>().map_or_else(|_| as_text(), Value::from),
+            Self::Ratio { .. } => text.trim().parse::<f64>().map_or_else(|_| as_text(), Value::from),
+            Self::Labels => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::from(items.map(Value::from).collect::<Vec<_>>())
+            }
             Self::Switch => text.trim().parse::<bool>().map_or_else(|_| as_text(), Value::from),
         }
     }
@@ -101,6 +123,25 @@ impl Shape {
                     .map(Shaped::Duration)
                     .ok_or_else(refuse)
             }
+            (Self::Ratio { min, max }, Value::Num(_, number)) => {
+                let whole = number
+                    .to_i128()
+                    .and_then(|whole| i32::try_from(whole).ok())
+                    .map(f64::from);
+                let thousandths = number.to_f64().or(whole).and_then(thousandths);
+                thousandths
+                    .filter(|number| (min..=max).contains(number))
+                    .map(Shaped::Ratio)
+                    .ok_or_else(refuse)
+            }
+            (Self::Labels, Value::Array(_, items)) => {
+                let labels = items
+                    .iter()
+                    .map(|item| item.as_str().and_then(label).ok_or_else(refuse));
+                let labels: BTreeMap<_, _> = labels.collect::<Result<_, _>>()?;
+                let few = labels.len() <= LABELS_MAX;
+                few.then_some(Shaped::Labels(labels)).ok_or_else(refuse)
+            }
             (Self::Switch, Value::Bool(_, switch)) => Ok(Shaped::Switch(*switch)),
             _ => Err(refuse()),
         }
@@ -119,6 +160,11 @@ impl fmt::Display for Shape {
             Self::Count { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Duration { min, max } => write!(f, "a time such as \"2s\" or \"500ms\", from {min:?} to {max:?}"),
             Self::Switch => f.write_str("true or false"),
+            Self::Ratio { min, max } => write!(f, "a number from {} to {}", decimal(*min), decimal(*max)),
+            Self::Labels => write!(
+                f,
+                "at most {LABELS_MAX} texts by name such as {{ zone = \"a\" }}, each of at most {LABEL_BYTES_MAX} bytes"
+            ),
         }
     }
 }
@@ -132,8 +178,36 @@ impl fmt::Display for Shaped {
             Self::Count(number) => write!(f, "{number}"),
             Self::Duration(span) => write!(f, "\"{span:?}\""),
             Self::Switch(switch) => write!(f, "{switch}"),
+            Self::Ratio(thousandths) => f.write_str(&decimal(*thousandths)),
+            Self::Labels(labels) => {
+                let labels: Vec<String> = labels.iter().map(|(name, text)| format!("{name} = {text:?}")).collect();
+                write!(f, "{{ {} }}", labels.join(", "))
+            }
         }
     }
+}
+
+/// `zone=a`.
+fn label(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    let good = !name.is_empty() && name.chars().all(plain) && !value.chars().any(char::is_control);
+    (good && text.len() <= LABEL_BYTES_MAX).then(|| (name.to_owned(), value.to_owned()))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be small and positive"
+)]
+fn thousandths(number: f64) -> Option<u64> {
+    (0.0..1e9).contains(&number).then(|| (number * 1000.0).round() as u64)
+}
+
+/// Thousandths as people write them: `0.25`, `2`.
+pub fn decimal(thousandths: u64) -> String {
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What was found, for a fault. Long texts are cut: they come from outside.

@@ -35,6 +35,8 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Contents(part) => whole(&part),
         Answer::Forecast(forecast) => whole(&forecast),
         Answer::Outcome(outcome) => whole(&outcome),
+        Answer::Explained(report) => whole(&report),
+        Answer::Node(detail) => whole(&detail),
     }
 }
 

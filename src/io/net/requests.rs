@@ -303,6 +303,11 @@ fn kind(request: &Request) -> &'static str {
         Request::Update { .. } => "update",
         Request::Forecast { .. } => "forecast",
         Request::Outcome { .. } => "outcome",
+        Request::Explain { .. } => "explain",
+        Request::Node { .. } => "node",
+        Request::Drain { .. } => "drain",
+        Request::Undrain { .. } => "undrain",
+        Request::StopNode { .. } => "stop-node",
     }
 }
 

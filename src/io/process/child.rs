@@ -3,7 +3,7 @@
 use super::journal::Mark;
 use super::signal;
 use super::sweep::Sweeper;
-use crate::pure::base::RunId;
+use crate::pure::base::{RunId, Signal};
 use crate::pure::supervisor::Exit;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::os::fd::{AsFd, OwnedFd};
@@ -43,6 +43,11 @@ impl Child {
         if *lives {
             signal::terminate(self.pid);
         }
+    }
+    /// A signal to the leader alone. False when it has ended.
+    pub(super) fn tell(&self, signal: Signal) -> bool {
+        let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        *lives && signal::tell(self.pid, &self.fd, signal)
     }
     /// SIGKILL to the group.
     pub(super) fn kill(&self) {

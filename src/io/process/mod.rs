@@ -18,7 +18,7 @@ mod supervisor;
 mod sweep;
 
 pub use journal::{JournalError, read_value, replace_value, write_value};
-pub use load::host_load;
+pub use load::{host_load, processors};
 pub use supervisor::{ProcessError, Settings, Supervisor};
 
 #[cfg(test)]

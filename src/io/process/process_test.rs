@@ -379,6 +379,18 @@ async fn a_damaged_record_keeps_its_server_from_starting_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_record_that_a_crash_of_the_machine_tore_says_nothing() {
+    let mut bench = Bench::new();
+    std::fs::create_dir_all(bench.home()).unwrap();
+    std::fs::write(bench.home().join("run"), "").unwrap();
+    let boot = bench.folder.path().join("servers/.boot");
+    super::write_value(&boot, &"an earlier boot".to_owned()).unwrap();
+    bench = bench.next_life();
+    bench.spawned(spec(&["true"])).await;
+    bench.exited().await;
+}
+
+#[tokio::test]
 async fn ports_are_kept_while_they_are_free() {
     let mut bench = Bench::new();
     let mut spec = spec(&["true"]);

@@ -1,7 +1,7 @@
 //! Signals: to a whole process group, or to one process that was identified.
 
 use super::find;
-use crate::pure::base::RunId;
+use crate::pure::base::{RunId, Signal as Number};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
@@ -16,6 +16,19 @@ pub(super) fn terminate(leader: u32) {
     group(leader, Signal::TERM);
     // A stopped process takes no other signal before it goes on.
     group(leader, Signal::CONT);
+}
+
+/// Sends a signal to one process. False when it could not be sent.
+pub(super) fn tell(pid: u32, fd: &OwnedFd, number: Number) -> bool {
+    let sent = Signal::from_named_raw(number.number()).map(|signal| pidfd_send_signal(fd, signal));
+    match sent {
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            tracing::warn!(pid, %error, signal = %number, "signal failed");
+            false
+        }
+        None => false,
+    }
 }
 
 /// Ends every process of the group, and the leader wherever it is. The caller knows that the leader was not reaped.

@@ -3,15 +3,16 @@
 
 use super::child::Child;
 use super::find::{self, Found};
-use super::journal::{JournalError, Mark, Record};
+use super::journal::{self, JournalError, Mark, Record, read_value, replace_value};
 use super::launch::{self, Start};
 use super::notify::{self, Ear};
 use super::ports::PortPool;
 use super::sweep::{self, Sweeper};
 use super::{logs, probe, signal};
 use crate::io::clock;
-use crate::pure::base::{PeerName, RunId, ServerId};
+use crate::pure::base::{PeerName, RunId, ServerId, Signal};
 use crate::pure::model::{Ready, ServerSpec};
+use crate::pure::protocol::node::Past;
 use crate::pure::protocol::report::LogReport;
 use crate::pure::supervisor::{Event, Probe, Running, Told};
 use std::collections::BTreeMap;
@@ -174,6 +175,12 @@ impl Supervisor {
             child.terminate();
         }
     }
+    /// A signal to the process of this run, if it lives; not to its group.
+    pub fn signal(&self, server: &ServerId, run: RunId, signal: Signal) {
+        if let Some(child) = self.child(server, run) {
+            child.tell(signal);
+        }
+    }
     /// SIGKILL to the process group of this run, if it lives.
     pub fn kill(&self, server: &ServerId, run: RunId) {
         if let Some(child) = self.child(server, run) {
@@ -184,6 +191,39 @@ impl Supervisor {
     /// What the processes that were found have said of themselves to an earlier life of the node.
     pub fn take_told(&mut self) -> BTreeMap<ServerId, Told> {
         std::mem::take(&mut self.told)
+    }
+
+    /// What an earlier life of the node remembered of its servers.
+    pub fn pasts(&self) -> BTreeMap<ServerId, Past> {
+        let mut pasts = BTreeMap::new();
+        for entry in std::fs::read_dir(self.settings.servers())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let Some(server) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<ServerId>().ok())
+            else {
+                continue;
+            };
+            match read_value(&self.settings.home(&server).join("past")) {
+                Ok(past) => pasts.extend(past.map(|past| (server, past))),
+                Err(error) => tracing::warn!(%server, %error, "what was remembered of the server is lost"),
+            }
+        }
+        pasts
+    }
+    /// Remembers it for the node's next life. Not synced: a hint for people, written with each change of a server.
+    pub fn keep_past(&self, server: &ServerId, past: &Past) {
+        let home = self.settings.home(server);
+        // A server that was never started has no directory, and one that was removed gets none again.
+        if home.is_dir()
+            && let Err(error) = replace_value(&home.join("past"), past)
+        {
+            tracing::warn!(%server, %error, "the server's past was not written");
+        }
     }
 
     /// Asks until the answer is good; `Ready` comes then. Replaces an earlier probe of the server.
@@ -270,6 +310,7 @@ impl Supervisor {
             path: folder.to_owned(),
             source,
         };
+        let new_boot = journal::is_new_boot(folder, &find::boot())?;
         let mut records = BTreeMap::new();
         for entry in std::fs::read_dir(folder).map_err(fault)? {
             let name = entry.map_err(fault)?.file_name();
@@ -278,6 +319,10 @@ impl Supervisor {
             };
             match Record::read(&self.settings.home(&server)) {
                 Ok(record) => records.extend(record.map(|record| (server, record))),
+                Err(JournalError::Damaged { path, reason }) if new_boot => {
+                    tracing::warn!(%server, reason, "the machine's crash tore the record of a process; that ended with it");
+                    std::fs::remove_file(&path).map_err(fault)?;
+                }
                 // The others go on. This one is not started, and says why, until somebody has looked.
                 Err(error @ JournalError::Damaged { .. }) => tracing::error!(%server, %error, "record damaged"),
                 Err(error) => return Err(error.into()),

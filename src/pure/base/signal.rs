@@ -49,6 +49,10 @@ impl Signal {
     /// Ends a process.
     pub const KILL: Self = Self(9);
 
+    /// Is it one of those that have a name, real-time signals not among them?
+    pub fn is_named(self) -> bool {
+        NAMES.iter().any(|(_, number)| *number == self.0)
+    }
     /// Its number.
     pub fn number(self) -> i32 {
         self.0

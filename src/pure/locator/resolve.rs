@@ -1,11 +1,11 @@
 //! An adapter, group or object id to endpoints, to servers that could be started for it, or to the reason why not.
 //!
 //! A single adapter is given while its server is active, even if that is disabled: disabling keeps from starting. A
-//! group leaves disabled members out, so an operator can take one out of rotation while it runs.
+//! group leaves disabled members and those on drained nodes out, so an operator can take one out of rotation while it runs.
 
 use super::balance::{Candidate, arrange};
 use super::load::Load;
-use super::stand::{Stand, disabled, stand};
+use super::stand::{Stand, stand};
 use crate::pure::base::{AdapterId, GroupId, PeerName, ServerId};
 use crate::pure::model::Deployment;
 use crate::pure::model::deployment::Placed;
@@ -29,6 +29,10 @@ pub trait Sight {
     fn server(&self, id: &ServerId) -> Option<&ServerReport>;
     /// The node's load; `None` when the node is out of reach.
     fn node(&self, name: &PeerName) -> Option<Load>;
+    /// Does the node start nothing?
+    fn drained(&self, _name: &PeerName) -> bool {
+        false
+    }
 }
 
 /// The answer.
@@ -136,9 +140,11 @@ impl Look<'_> {
                 Stand::Active {
                     endpoint: item,
                     load,
-                    enabled: true,
+                    leaves: None,
                 } => active.push(Candidate { item, priority, load }),
-                Stand::Active { enabled: false, .. } => out.push(disabled(placed)),
+                Stand::Active {
+                    leaves: Some(reason), ..
+                } => out.push(reason),
                 Stand::Startable { load, eager } => startable.push(Candidate {
                     item: (!eager, placed),
                     priority,

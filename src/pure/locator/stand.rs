@@ -13,7 +13,8 @@ pub(super) enum Stand {
     Active {
         endpoint: String,
         load: Load,
-        enabled: bool,
+        /// Why it is to be left alone where there are others, and what to do next.
+        leaves: Option<(String, String)>,
     },
     /// `eager`: it is on its way already.
     Startable { load: Load, eager: bool },
@@ -36,10 +37,15 @@ pub(super) fn stand(sight: &dyn Sight, placed: &Placed, adapter: &AdapterId) -> 
     let enabled = report.is_none_or(|report| report.enabled);
     let endpoint = report.and_then(|report| report.endpoints.get(adapter.as_str()));
     if let (ServerState::Active, Some(endpoint)) = (state, endpoint) {
+        let leaves = match (enabled, sight.drained(node)) {
+            (false, _) => Some(disabled(placed)),
+            (true, true) => Some(drained(placed)),
+            (true, false) => None,
+        };
         return Stand::Active {
             endpoint: endpoint.clone(),
             load,
-            enabled,
+            leaves,
         };
     }
     if !enabled {
@@ -47,6 +53,10 @@ pub(super) fn stand(sight: &dyn Sight, placed: &Placed, adapter: &AdapterId) -> 
         if state == ServerState::Inactive {
             reason.push_str(&why(report));
         }
+        return Stand::Out { reason, hint };
+    }
+    if sight.drained(node) && state != ServerState::Activating {
+        let (reason, hint) = drained(placed);
         return Stand::Out { reason, hint };
     }
     let (on_demand, eager) = match state {
@@ -63,10 +73,20 @@ pub(super) fn stand(sight: &dyn Sight, placed: &Placed, adapter: &AdapterId) -> 
 }
 
 /// The reason and the hint for a server that may not be started.
-pub(super) fn disabled(placed: &Placed) -> (String, String) {
+fn disabled(placed: &Placed) -> (String, String) {
     let id = &placed.spec.id;
     let reason = format!("server {id} on node {} is disabled", placed.node);
     (reason, format!("floe server enable {id}"))
+}
+
+/// The same for a server whose node starts nothing.
+fn drained(placed: &Placed) -> (String, String) {
+    let Placed { node, spec, .. } = placed;
+    let reason = format!(
+        "server {} is on node {node}, which is drained and starts nothing",
+        spec.id
+    );
+    (reason, format!("floe node undrain {node}"))
 }
 
 fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>) -> (String, String) {

@@ -4,6 +4,7 @@ use super::slice::Slice;
 use crate::pure::base::{Address, ServerId};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{Identity, PeerCard, Remembered};
+use crate::pure::protocol::node::{Drained, Past};
 use crate::pure::supervisor::{Marks, Running, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +33,19 @@ pub struct Config {
     pub on_stop: OnStop,
     /// The safety rules: all of them, but in a test build.
     pub rules: Rules,
+    /// What people and programs want to know of the node.
+    pub about: About,
+}
+
+/// What people and programs want to know of the node; it decides nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// As written.
+    pub labels: BTreeMap<String, String>,
+    /// Processors of the host.
+    pub processors: u32,
+    /// What load averages are multiplied by, in text.
+    pub load_factor: String,
 }
 
 /// What the disk gives back.
@@ -51,9 +65,13 @@ pub struct Restored {
     pub memory: Memory,
 }
 
-/// What the disk keeps beside what decides: losing it is no harm but for people.
+/// What an earlier life of the node knew, beside what it has to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// What processes that still run said of themselves.
     pub told: BTreeMap<ServerId, Told>,
+    /// What is remembered of servers.
+    pub past: BTreeMap<ServerId, Past>,
+    /// The node starts nothing. This does decide, and was durable before it was said.
+    pub drained: Option<Drained>,
 }

@@ -1,12 +1,13 @@
 //! Everything that the node's core can ask for.
 //!
-//! The shell carries out what one event asked for in two steps: first everything durable (`Identity`, `Slice`, `Marks`:
-//! they stand first in the list), synced; then the rest, in order. So nothing is said or done that is not on disk.
+//! The shell carries out what one event asked for in two steps: first everything durable (`Identity`, `Slice`, `Marks`,
+//! `Drained`: they stand first in the list), synced; then the rest, in order. So nothing is said or done that is not on disk.
 
 use super::slice::Slice;
-use crate::pure::base::{PeerName, RunId, ServerId, Time};
+use crate::pure::base::{PeerName, RunId, ServerId, Signal, Time};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::model::ServerSpec;
+use crate::pure::protocol::node::{Drained, Past};
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Message, ReplyTo, Response, Target};
 use crate::pure::supervisor::{Marks, Probe};
@@ -116,4 +117,22 @@ pub enum Effect {
     Wake(Time),
     /// The node may stop now.
     Finished,
+    /// Write whether the node is drained; durable before anything else.
+    Drained(Option<Drained>),
+    /// Write what is remembered of a server, if it has a directory. A hint: it may be lost.
+    Past {
+        /// The server.
+        server: ServerId,
+        /// What.
+        past: Box<Past>,
+    },
+    /// A signal to the process, not to its group.
+    Signal {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+        /// Which signal.
+        signal: Signal,
+    },
 }

@@ -3,7 +3,8 @@
 use super::effect::Asker;
 use crate::pure::base::{Address, PeerName, ServerId};
 use crate::pure::membership::{Change, PeerCard};
-use crate::pure::protocol::report::{Load, LogReport};
+use crate::pure::protocol::node::Loads;
+use crate::pure::protocol::report::LogReport;
 use crate::pure::protocol::{Message, ReplyTo, Request};
 use crate::pure::supervisor;
 use std::time::Duration;
@@ -74,7 +75,7 @@ pub enum Event {
         result: Result<LogReport, String>,
     },
     /// The host's load now. Comes every few seconds.
-    Load(Load),
+    Load(Loads),
     /// The node is to stop. `Effect::Finished` follows.
     Shutdown,
     /// The time asked for has come.

@@ -7,7 +7,7 @@ mod handle;
 pub mod slice;
 pub mod state;
 
-pub use config::{Config, Memory, OnStop, Restored};
+pub use config::{About, Config, Memory, OnStop, Restored};
 pub use effect::{Asker, Effect};
 pub use event::Event;
 pub use slice::{Placed, Slice};

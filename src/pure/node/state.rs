@@ -12,17 +12,19 @@
 //! whole state once and each change since, in order.
 
 use super::config::{Config, Memory, Restored};
+use super::effect::Asker;
 use super::effect::Effect;
 use super::event::Event;
 use super::handle::command::Waiter;
 use super::slice::{Assembly, Slice};
-use crate::pure::base::{Address, DatabaseId, Moment, PeerName, ServerId, Time};
+use crate::pure::base::{Address, DatabaseId, Moment, PeerName, ServerId, Time, WallTime};
 use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Record, Remembered};
-use crate::pure::protocol::report::{Load, NodeReport, ServerReport, ServerState};
+use crate::pure::protocol::node::{Drained, ExplainReport, Loads, Past};
+use crate::pure::protocol::report::{Happening, NodeReport, ServerReport, ServerState};
 use crate::pure::protocol::{Message, Target};
 use crate::pure::supervisor::{Machine, Marks, Running};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A node's core.
@@ -44,7 +46,16 @@ pub struct Node {
     /// Changes came that do not fit the slice: a whole one is needed.
     pub(super) unfit: bool,
     pub(super) waiters: Vec<Waiter>,
-    pub(super) load: Load,
+    pub(super) load: Loads,
+    /// The node starts nothing.
+    pub(super) drained: Option<Drained>,
+    /// Explanations that wait for the end of a server's output.
+    pub(super) explaining: BTreeMap<Asker, ExplainReport>,
+    /// What happened to the node last.
+    pub(super) events: VecDeque<Happening>,
+    /// For people: when this life began, and since when it runs the slice's version, if that came in this life.
+    pub(super) since: WallTime,
+    pub(super) applied_since: Option<WallTime>,
     pub(super) closing: bool,
     pub(super) finished: bool,
     pub(super) dirty: Dirty,
@@ -59,6 +70,7 @@ pub(super) struct Server {
     pub(super) place: Standing,
     /// What was last told of it.
     pub(super) told: Option<ServerReport>,
+    pub(super) past: Past,
 }
 
 /// How a server stands in the slice.
@@ -100,6 +112,7 @@ pub(super) struct Dirty {
     pub(super) identity: bool,
     pub(super) slice: bool,
     pub(super) known: bool,
+    pub(super) drained: bool,
     pub(super) servers: BTreeSet<ServerId>,
     /// A server is gone: registries need the whole state.
     pub(super) whole: bool,
@@ -131,7 +144,11 @@ impl Node {
             };
             (id.clone(), Server::new(machine, place))
         };
-        let servers = restored.slice.servers.iter().map(server).collect();
+        let mut servers: BTreeMap<ServerId, Server> = restored.slice.servers.iter().map(server).collect();
+        let mut memory = restored.memory;
+        for (id, server) in &mut servers {
+            server.past = memory.past.remove(id).unwrap_or_default();
+        }
         let meetings = restored.remembered.iter().map(|known| known.seen).max().unwrap_or(0);
         let known = restored.remembered.into_iter().map(|remembered| {
             let name = remembered.card.name.clone();
@@ -144,13 +161,18 @@ impl Node {
             servers,
             slice: restored.slice,
             found: restored.running,
-            memory: restored.memory,
+            drained: memory.drained.take(),
+            memory,
             meetings,
             links: BTreeMap::new(),
             assembly: None,
             unfit: false,
             waiters: Vec::new(),
-            load: Load::default(),
+            load: Loads::default(),
+            explaining: BTreeMap::new(),
+            events: VecDeque::new(),
+            since: WallTime::default(),
+            applied_since: None,
             closing: false,
             finished: false,
             dirty: Dirty::default(),
@@ -181,6 +203,7 @@ impl Node {
             } => self.request(to, &actor, deadline, *request, moment),
             Event::Cancelled { to } => self.cancelled(to),
             Event::Server { id, event } => self.server_event(&id, event, moment),
+            Event::LogsRead { to, result } if self.explained(&to, &result) => (),
             Event::LogsRead { to, result } => self.logs_read(to, result),
             Event::Load(load) => self.load = load,
             Event::Shutdown => self.shutdown(moment),
@@ -209,6 +232,10 @@ impl Node {
     pub fn linked_peers(&self) -> Vec<PeerName> {
         self.links.keys().cloned().collect()
     }
+    /// Does the node start nothing?
+    pub fn is_drained(&self) -> bool {
+        self.drained.is_some()
+    }
     /// Is a registry linked now?
     pub fn reaches_a_registry(&self) -> bool {
         self.links.values().any(|link| link.kind == PeerKind::Registry)
@@ -221,8 +248,11 @@ impl Node {
             database: self.slice.database,
             unfit: self.unfit,
             held: self.held(),
-            load: self.load,
+            load: self.load.one,
             host: self.config.host.clone(),
+            load_longer: (self.load.five, self.load.fifteen),
+            drained: self.drained.is_some(),
+            labels: self.config.about.labels.clone(),
         }
     }
     /// How many servers are in each state; states without servers are left out.
@@ -287,6 +317,7 @@ impl Server {
             machine,
             place,
             told: None,
+            past: Past::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod content;
 pub mod hello;
 pub mod history;
 pub mod message;
+pub mod node;
 pub mod promotion;
 pub mod report;
 pub mod request;

@@ -7,6 +7,7 @@ use crate::pure::lineage::{Epoch, Version};
 use crate::pure::membership::PeerKind;
 use crate::pure::model::Plan;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub use super::promotion::{PromotionReport, StandingRow, relation_text};
 pub use crate::pure::locator::{Load, ResolvedKind, load};
@@ -78,8 +79,11 @@ pub struct NodeRow {
     pub servers_active: u64,
     /// Servers that it has.
     pub servers_total: u64,
-    /// Load average of one minute, divided by its processors.
+    /// Load average of one minute, times its load factor.
     pub load: Load,
+    /// It starts nothing.
+    #[serde(default)]
+    pub drained: bool,
 }
 
 /// One peer in gossip.
@@ -161,10 +165,19 @@ pub struct NodeReport {
     /// Servers that wait until another node has stopped them.
     #[serde(default)]
     pub held: Vec<ServerId>,
-    /// Load average of one minute, divided by its processors.
+    /// Load average of one minute, times its load factor.
     pub load: Load,
     /// What `${node.host}` gives.
     pub host: String,
+    /// Load averages of five and of fifteen minutes, likewise.
+    #[serde(default)]
+    pub load_longer: (Load, Load),
+    /// It starts nothing.
+    #[serde(default)]
+    pub drained: bool,
+    /// For people and programs.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// One application among all.

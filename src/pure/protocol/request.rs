@@ -2,12 +2,13 @@
 
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
+use super::node::{ExplainReport, NodeDetail};
 use super::report::{
     ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
     PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport,
 };
 use super::update::{Change, Conditions, Forecast, Outcome};
-use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId};
+use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId, Signal};
 use crate::pure::lineage::{Serial, Version};
 use crate::pure::model::{Application, Plan};
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,37 @@ pub enum Request {
         /// Servers that ran before it and are to run again after it, whatever their activation.
         running: Vec<ServerId>,
     },
+    /// Why a server stands as it does; passed on to its node.
+    Explain {
+        /// Which.
+        server: ServerId,
+        /// How many lines of its standard error.
+        lines: u32,
+    },
+    /// One node in detail; passed on to it.
+    Node {
+        /// Which.
+        name: PeerName,
+    },
+    /// Let a node start nothing any more; passed on to it.
+    Drain {
+        /// Which.
+        node: PeerName,
+        /// What runs goes on; else it is stopped.
+        keep_running: bool,
+    },
+    /// Let a node start servers again; passed on to it.
+    Undrain {
+        /// Which.
+        node: PeerName,
+    },
+    /// End a node's daemon; passed on to it.
+    StopNode {
+        /// Which.
+        node: PeerName,
+        /// Its servers are stopped first; `None`: as its configuration says.
+        stop_servers: Option<bool>,
+    },
 }
 
 impl Request {
@@ -202,6 +234,13 @@ impl Request {
                 | Self::Remove { .. }
                 | Self::RemoveAt { .. }
                 | Self::Update { .. }
+        )
+    }
+    /// Does it order a node to do something? It may take effect more often when it is sent twice.
+    pub fn is_command(&self) -> bool {
+        matches!(
+            self,
+            Self::Command { .. } | Self::Drain { .. } | Self::Undrain { .. } | Self::StopNode { .. }
         )
     }
 }
@@ -220,6 +259,8 @@ pub enum Verb {
     Enable,
     /// Keep it from being started by anybody; a running process is left alone.
     Disable,
+    /// Send a signal to its process.
+    Signal(Signal),
 }
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,6 +270,7 @@ impl fmt::Display for Verb {
             Self::Restart => "restart",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Signal(signal) => return f.pad(&format!("signal {signal}")),
         })
     }
 }
@@ -263,6 +305,9 @@ pub enum Response {
     Contents(ContentPart),
     Forecast(Box<Forecast>),
     Outcome(Box<Outcome>),
+    Explained(Box<ExplainReport>),
+    /// Of `Node`, and of every order to a node: how it stands now.
+    Node(Box<NodeDetail>),
 }
 
 /// A refusal or a failure, with what to do next.

@@ -92,6 +92,9 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         held: Vec::new(),
         load: Load::default(),
         host: "h".to_owned(),
+        load_longer: (Load::default(), Load::default()),
+        drained: false,
+        labels: std::collections::BTreeMap::new(),
     };
     let mut messages = vec![
         Message::Status(status(lie, None)),

@@ -59,7 +59,12 @@ impl View {
             | Request::Logs { .. }
             | Request::LogSummary
             | Request::LogRows { .. }
-            | Request::Contents { .. } => return None,
+            | Request::Contents { .. }
+            | Request::Explain { .. }
+            | Request::Node { .. }
+            | Request::Drain { .. }
+            | Request::Undrain { .. }
+            | Request::StopNode { .. } => return None,
         })
     }
 
@@ -174,6 +179,7 @@ impl View {
                 servers_active: 0,
                 servers_total: 0,
                 load: Load::default(),
+                drained: false,
             });
         }
         rows.into_values().collect()
@@ -249,6 +255,12 @@ impl View {
             warnings.push(format!(
                 "node {node} was out of reach when servers were moved away from it: {}{more} may still run there; see to it that the machine is off, or bring the node back",
                 named.join(", ")
+            ));
+        }
+        for row in nodes.iter().filter(|row| row.drained) {
+            warnings.push(format!(
+                "node {0} is drained and starts nothing; `floe node undrain {0}` ends that",
+                row.name
             ));
         }
         // What an operator stopped is as it should be; what a node cannot keep up is not.
@@ -430,6 +442,7 @@ fn node_row(peer: &PeerView) -> NodeRow {
         servers_active,
         servers_total,
         load: peer.node.as_ref().map(|node| node.report.load).unwrap_or_default(),
+        drained: peer.node.as_ref().is_some_and(|node| node.report.drained),
     }
 }
 

@@ -188,4 +188,9 @@ impl Sight for View {
         let peer = self.peers.get(name).filter(|peer| peer.linked)?;
         peer.node.as_ref().map(|node| node.report.load)
     }
+    fn drained(&self, name: &PeerName) -> bool {
+        let peer = self.peers.get(name).filter(|peer| peer.linked);
+        peer.and_then(|peer| peer.node.as_ref())
+            .is_some_and(|node| node.report.drained)
+    }
 }

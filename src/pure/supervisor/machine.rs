@@ -197,6 +197,10 @@ impl Machine {
     pub fn is_enabled(&self) -> bool {
         self.marks.enabled && self.marks.failed.is_none()
     }
+    /// Does its node start nothing?
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
     /// Its present definition.
     pub fn spec(&self) -> &Arc<ServerSpec> {
         &self.spec

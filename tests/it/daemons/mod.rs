@@ -1,5 +1,6 @@
 //! Whole grids of real processes on loopback: what operators and programs see of them, and what `kill -9` does to them.
 
+mod activation;
 mod application;
 mod catching_up;
 mod claims;
@@ -16,6 +17,7 @@ mod http;
 mod init;
 mod joining;
 mod liar;
+mod maintenance;
 mod moves;
 mod network;
 mod nodes;
@@ -24,6 +26,7 @@ mod ports;
 mod power;
 mod process;
 mod promotion;
+mod readiness;
 mod restored;
 mod review;
 mod servers;

@@ -240,6 +240,9 @@ impl From<node::Effect> for Effect {
             | From::Kill { .. }
             | From::Delete { .. }
             | From::ReadLogs { .. }
+            | From::Drained(_)
+            | From::Past { .. }
+            | From::Signal { .. }
             | From::Finished => Self::Process(Box::new(effect)),
         }
     }

@@ -401,6 +401,11 @@ pub const CATALOGUE: &[Metric] = &[
         On::Node,
         "Epoch number of the master that this node obeys.",
     ),
+    gauge(
+        "floe_node_drained",
+        On::Node,
+        "1 while this node is drained and starts nothing.",
+    ),
     counter(
         "floe_http_requests_total",
         On::Every,

@@ -189,6 +189,7 @@ handles!(
         server_starts: counter "floe_node_server_starts_total",
         server_exits: counters "floe_node_server_exits_total",
         obeyed_epoch: gauge "floe_node_obeyed_epoch",
+        drained: gauge "floe_node_drained",
     }
 );
 

@@ -139,6 +139,7 @@ impl Node {
                 let (id, reason) = (server.to_string(), format!("{verb} asked for by {actor}"));
                 self.happened("server", id, "commanded", reason, moment);
                 self.order(asker, &server, Order::Verb(verb), deadline, moment);
+                self.remember_order(&server, verb, actor, moment);
             }
             Request::Activate { server } if matches!(asker, Asker::Peer(..)) => {
                 self.order(asker, &server, Order::Activate, deadline, moment);
@@ -152,6 +153,10 @@ impl Node {
                 });
             }
             Request::Logs { server, .. } => self.fail(&asker, self.no_such_server(&server)),
+            Request::Explain { server, lines } => self.explain(asker, &server, lines),
+            Request::Node { .. } | Request::Drain { .. } | Request::Undrain { .. } | Request::StopNode { .. } => {
+                self.node_request(&asker, actor, &request, moment);
+            }
             Request::Peers => self.answer(&asker, Response::Peers(self.peer_rows())),
             Request::Servers { application } => {
                 self.answer(&asker, Response::Servers(self.reports_of(application.as_ref())));

@@ -1,9 +1,9 @@
 //! Commands: given to a server's machine, then waited for until the server is as wanted, or the deadline.
 
 use crate::pure::base::limits::{PENDING_RESOLVES_MAX, REQUEST_DEADLINE_MAX};
-use crate::pure::base::{Moment, RunId, ServerId, Time};
+use crate::pure::base::{Moment, RunId, ServerId, Signal, Time};
 use crate::pure::model::Activation;
-use crate::pure::node::effect::Asker;
+use crate::pure::node::effect::{Asker, Effect};
 use crate::pure::node::state::{Node, Standing};
 use crate::pure::protocol::report::ServerState;
 use crate::pure::protocol::request::Verb;
@@ -51,7 +51,16 @@ impl Node {
             return self.fail(&asker, failure);
         }
         let old = self.servers.get(server).and_then(|server| server.machine.run());
+        if let (Order::Verb(Verb::Signal(signal)), Some(run)) = (order, old) {
+            self.out.push(Effect::Signal {
+                server: server.clone(),
+                run,
+                signal,
+            });
+        }
         let event = match order {
+            // Nothing of its life changes by that; whether it ends of it will be seen.
+            Order::Verb(Verb::Signal(_)) => Event::Timer,
             Order::Verb(Verb::Start) => Event::Start(Why::Operator),
             Order::Verb(Verb::Stop) => Event::Stop,
             Order::Verb(Verb::Restart) => Event::Restart,
@@ -91,9 +100,23 @@ impl Node {
         }
         let starts = order.starts().is_some();
         let machine = &server.machine;
+        if starts {
+            let demand = order == Order::Activate;
+            self.refuse_start(if demand {
+                ErrorCode::Unavailable
+            } else {
+                ErrorCode::Precondition
+            })?;
+        }
+        if let Order::Verb(Verb::Signal(signal)) = order {
+            return may_signal(id, machine, signal);
+        }
         let unheld = machine.spec().activation == Activation::Session && !machine.has_process();
         if starts && unheld {
-            let message = format!("server {id} runs only while a session holds it");
+            let message = format!(
+                "server {id} is {} and runs only while a session holds it",
+                machine.state()
+            );
             return refusal(ErrorCode::Precondition, message, &format!("floe server show {id}"));
         }
         // An operator's start ends what failures disabled; a resolve does not.
@@ -162,6 +185,27 @@ impl Node {
     }
 }
 
+/// A signal needs a process and a name.
+fn may_signal(id: &ServerId, machine: &Machine, signal: Signal) -> Result<(), Failure> {
+    if machine.running().is_none() {
+        let message = format!("server {id} is {} and has no process to signal", machine.state());
+        return Err(Failure::new(
+            ErrorCode::Precondition,
+            message,
+            format!("floe server show {id}"),
+        ));
+    }
+    if !signal.is_named() {
+        let message = format!("{signal} has no name and cannot be sent");
+        return Err(Failure::new(
+            ErrorCode::Invalid,
+            message,
+            "use a signal such as SIGHUP, SIGUSR1 or SIGTERM",
+        ));
+    }
+    Ok(())
+}
+
 impl Waiter {
     /// `held`: why the server may not start yet.
     fn progress(&self, machine: &Machine, held: Option<String>, now: Time) -> Progress {
@@ -174,7 +218,7 @@ impl Waiter {
             return Progress::Failed(ErrorCode::TimedOut, message);
         }
         let wants_process = match self.order {
-            Order::Verb(Verb::Enable | Verb::Disable) => return Progress::Done,
+            Order::Verb(Verb::Enable | Verb::Disable | Verb::Signal(_)) => return Progress::Done,
             Order::Verb(Verb::Stop) => false,
             Order::Verb(Verb::Start | Verb::Restart) | Order::Activate => true,
         };

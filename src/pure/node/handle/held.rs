@@ -100,7 +100,7 @@ impl Order {
         match self {
             Self::Verb(Verb::Start | Verb::Restart) => Some(Why::Operator),
             Self::Activate => Some(Why::Demand),
-            Self::Verb(Verb::Stop | Verb::Enable | Verb::Disable) => None,
+            Self::Verb(Verb::Stop | Verb::Enable | Verb::Disable | Verb::Signal(_)) => None,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 pub(super) mod ask;
 pub(super) mod command;
+pub(super) mod drain;
 mod held;
 pub(super) mod obey;
+pub(super) mod past;
 pub(super) mod peers;
 pub(super) mod servers;
 pub(super) mod settle;

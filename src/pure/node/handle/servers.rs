@@ -11,6 +11,7 @@ impl Node {
     /// Adopts what still runs, starts what must run: no registry is needed for either.
     pub(in crate::pure::node) fn started(&mut self, moment: &Moment) {
         self.close_held(moment);
+        self.since = moment.wall;
         for (id, running) in std::mem::take(&mut self.found) {
             self.adopt(id, running, moment);
         }
@@ -20,6 +21,7 @@ impl Node {
                 self.out.push(Effect::Delete { server });
             }
         }
+        self.stay_drained(moment);
         let ids: Vec<ServerId> = self.servers.keys().cloned().collect();
         for id in ids {
             self.server_event(&id, Event::Start(Why::Always), moment);
@@ -62,6 +64,11 @@ impl Node {
         let Some(server) = self.servers.get_mut(id) else {
             return;
         };
+        // Whatever way a server came: on a drained node it is not started.
+        if self.drained.is_some() && !server.machine.is_drained() {
+            let keep_running = true;
+            server.machine.handle(Event::Drain { keep_running }, moment);
+        }
         for action in server.machine.handle(event, moment) {
             self.action(id, action);
         }

@@ -35,6 +35,9 @@ impl Node {
         if self.dirty.slice {
             self.out.push(Effect::Slice(Box::new(self.slice.clone())));
         }
+        if self.dirty.drained {
+            self.out.push(Effect::Drained(self.drained.clone()));
+        }
         if self.dirty.servers.is_empty() {
             return;
         }
@@ -100,6 +103,7 @@ impl Node {
                 continue;
             }
             let before = told.map_or(ServerState::Inactive, |told| told.state);
+            self.remember_change(&id, &report, moment);
             if before != report.state {
                 self.happening(id.to_string(), report.state.as_str(), report.reason.clone(), moment);
             }

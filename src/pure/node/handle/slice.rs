@@ -85,6 +85,9 @@ impl Node {
         self.unfit = false;
         self.slice.epoch = assembly.epoch;
         self.slice.database = Some(assembly.database);
+        if self.slice.version != Some(assembly.version) {
+            self.applied_since = Some(moment.wall);
+        }
         self.slice.version = Some(assembly.version);
         self.slice.servers = servers;
         for (id, spec) in assembly.servers {
@@ -196,13 +199,15 @@ impl Node {
         reason: String,
         moment: &Moment,
     ) {
-        self.out.push(Effect::Happened(Box::new(Happening {
+        let happening = Happening {
             time: moment.wall,
             subject: subject.to_owned(),
             name,
             state: state.to_owned(),
             reason,
             version: self.slice.version.map(|version| version.to_string()),
-        })));
+        };
+        self.keep_event(&happening);
+        self.out.push(Effect::Happened(Box::new(happening)));
     }
 }

@@ -1,13 +1,14 @@
 //! A bench for one node: a disk, processes, and registries that are scripted. A crash keeps the disk and the processes, as
 //! `kill -9` does. What nodes do among registries, networks and faults is the simulation's business.
 
-use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, ServerId, Time, WallTime};
+use crate::pure::base::{DatabaseId, EpochId, InstanceId, Moment, ServerId, Signal, Time, WallTime};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::{Digest, Epoch, Version};
 use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
 use crate::pure::model::{Activation, ServerSpec};
-use crate::pure::node::{Config, Effect, Event, Memory, Node, OnStop, Restored, Slice};
+use crate::pure::node::{About, Config, Effect, Event, Memory, Node, OnStop, Restored, Slice};
 use crate::pure::protocol::message::{Hold, SlicePart};
+use crate::pure::protocol::report::LogReport;
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{Message, ReplyTo, Request, Response};
 use crate::pure::supervisor::{self, Exit, Running};
@@ -71,6 +72,8 @@ pub(super) struct Bench {
     /// Everything said to registries and clients since it was last taken.
     pub(super) said: Vec<(String, Message)>,
     pub(super) replies: Vec<Response>,
+    pub(super) signals: Vec<(ServerId, Signal)>,
+    pub(super) finished: bool,
     pub(super) second: u64,
     pub(super) dice: u128,
 }
@@ -90,6 +93,8 @@ impl Bench {
             memory: Memory::default(),
             said: Vec::new(),
             replies: Vec::new(),
+            signals: Vec::new(),
+            finished: false,
             second: 1,
             dice: 1,
         };
@@ -121,7 +126,12 @@ impl Bench {
             dice: self.dice,
         };
         let effects = self.node.handle(event, &moment);
-        let durable = |effect: &Effect| matches!(effect, Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_));
+        let durable = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) | Effect::Drained(_)
+            )
+        };
         let first_other = effects
             .iter()
             .position(|effect| !durable(effect))
@@ -141,6 +151,15 @@ impl Bench {
             Effect::Remember(peers) => self.remembered = peers,
             Effect::Slice(slice) => self.slice = *slice,
             Effect::Marks(marks) => self.marks = marks,
+            Effect::Drained(drained) => self.memory.drained = drained,
+            Effect::Past { server, past } => drop(self.memory.past.insert(server, *past)),
+            Effect::Signal { server, signal, .. } => self.signals.push((server, signal)),
+            Effect::ReadLogs { to, .. } => {
+                let (file, text) = (String::new(), "last words\n".to_owned());
+                let result = Ok(LogReport { file, text });
+                self.event(Event::LogsRead { to, result });
+            }
+            Effect::Finished => self.finished = true,
             Effect::Send { to, message } => {
                 if let Message::Promised { epoch, .. } = message {
                     assert_eq!(self.identity.promise, epoch, "a promise is on disk before it is said");
@@ -277,6 +296,7 @@ pub(super) fn config() -> Config {
         locator: vec!["127.0.0.1:7402".parse().unwrap()],
         on_stop: OnStop::Leave,
         rules: Rules::default(),
+        about: About::default(),
     }
 }
 

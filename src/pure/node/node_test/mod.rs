@@ -5,5 +5,6 @@ mod answers;
 mod bench;
 mod held;
 mod obedience;
+mod orders;
 mod peers;
 mod slices;

@@ -39,6 +39,9 @@ fn report(bench: &mut Bench, servers: &[(&str, ServerState)]) {
         unfit: false,
         held: Vec::new(),
         load: Load::default(),
+        load_longer: Default::default(),
+        drained: false,
+        labels: BTreeMap::default(),
         host: "127.0.0.1".into(),
     };
     bench.says("n1", Message::NodeStatus(Box::new(node)));

@@ -203,6 +203,13 @@ impl Registry {
                     out,
                 );
             }
+            Request::Explain { server, lines } => {
+                self.pass(asked, &server.clone(), Request::Explain { server, lines }, moment, out);
+            }
+            Request::Node { ref name } => self.pass_to_node(asked, &name.clone(), request, moment, out),
+            Request::Drain { ref node, .. } | Request::Undrain { ref node } | Request::StopNode { ref node, .. } => {
+                self.pass_to_node(asked, &node.clone(), request, moment, out);
+            }
             Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
             read => self.read(asked, &read, out),
         }

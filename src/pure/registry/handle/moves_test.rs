@@ -36,6 +36,9 @@ fn node(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool) -> V
         unfit: false,
         held: Vec::new(),
         load: Load::default(),
+        load_longer: Default::default(),
+        drained: false,
+        labels: BTreeMap::default(),
         host: "127.0.0.1".into(),
     };
     let mut out = bench.says(name, Message::NodeStatus(Box::new(report)));

@@ -59,17 +59,49 @@ impl Registry {
             );
             return asked.fail(failure, out);
         };
-        let node = placed.node.clone();
-        if matches!(request, Request::Command { .. })
+        let (node, what) = (placed.node.clone(), format!(", which runs server {server},"));
+        self.pass_on(asked, &node, &what, request, moment, out);
+    }
+
+    /// Passes a request on to the node that it concerns.
+    pub(super) fn pass_to_node(
+        &mut self,
+        asked: Asked,
+        node: &PeerName,
+        request: Request,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        let known = self.peers.get(node).is_some_and(|peer| !peer.is_registry());
+        let deployed = &self.database.deployment().servers;
+        let known = known || deployed.values().any(|placed| placed.node == *node);
+        if !known {
+            let failure = Failure::new(
+                ErrorCode::NotFound,
+                format!("there is no node {node}"),
+                "`floe node list` shows all",
+            );
+            return asked.fail(failure, out);
+        }
+        self.pass_on(asked, node, "", request, moment, out);
+    }
+
+    fn pass_on(
+        &mut self,
+        asked: Asked,
+        node: &PeerName,
+        what: &str,
+        request: Request,
+        moment: &Moment,
+        out: &mut Vec<Effect>,
+    ) {
+        if request.is_command()
             && let Err(failure) = self.may_command()
         {
             return asked.fail(failure, out);
         }
-        if !self.peers.get(&node).is_some_and(|peer| peer.linked) {
-            let message = format!(
-                "node {node}, which runs server {server}, is not in reach of registry {}",
-                self.name()
-            );
+        if !self.peers.get(node).is_some_and(|peer| peer.linked) {
+            let message = format!("node {node}{what} is not in reach of registry {}", self.name());
             return asked.fail(
                 Failure::new(
                     ErrorCode::Unavailable,
@@ -80,7 +112,7 @@ impl Registry {
             );
         }
         let purpose = Purpose::Client(asked.to);
-        self.ask(&node, purpose, asked.actor, asked.until, request, moment, out);
+        self.ask(node, purpose, asked.actor, asked.until, request, moment, out);
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one question")]

@@ -38,6 +38,8 @@ impl Registry {
             | Request::Contents { .. }
             | Request::Forecast { .. }
             | Request::Outcome { .. }
+            | Request::Explain { .. }
+            | Request::Node { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::Update { .. }
@@ -48,7 +50,10 @@ impl Registry {
             | Request::Demote { .. }
             | Request::LeadAlone
             | Request::Command { .. }
-            | Request::Activate { .. } => {
+            | Request::Activate { .. }
+            | Request::Drain { .. }
+            | Request::Undrain { .. }
+            | Request::StopNode { .. } => {
                 let me = self.name();
                 let message =
                     format!("READONLY_MASTER: registry {me} is under review (--readonly); nothing was changed");

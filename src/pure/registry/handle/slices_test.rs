@@ -100,6 +100,9 @@ impl Bench {
             held: Vec::new(),
             load: Load::default(),
             host: "127.0.0.1".into(),
+            load_longer: (Load::default(), Load::default()),
+            drained: false,
+            labels: BTreeMap::new(),
         };
         self.event(Event::Message {
             from: node.parse().unwrap(),
