@@ -130,6 +130,7 @@ r2        4.91     2
     let logs = LogReport {
         file: "/d/web-1.out".into(),
         text: "hello\nworld".into(),
+        ..LogReport::default()
     };
     prints("floe server logs web-1", Response::Logs(logs), "hello\nworld\n");
 }

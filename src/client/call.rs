@@ -177,7 +177,11 @@ impl<'a> Call<'a> {
     fn node_instead(&mut self) -> Option<Connection> {
         let of_a_server = matches!(
             self.request,
-            Request::Servers { .. } | Request::Server { .. } | Request::Logs { .. } | Request::Command { .. }
+            Request::Servers { .. }
+                | Request::Server { .. }
+                | Request::Logs { .. }
+                | Request::Usage { .. }
+                | Request::Command { .. }
         );
         let wanted = self.client.options().ask_nodes && of_a_server && self.refusal.is_none();
         if wanted { self.search.take_node() } else { None }

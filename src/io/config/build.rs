@@ -203,6 +203,8 @@ impl Getters<'_> {
         Some(Node {
             host: host?,
             on_stop: on_stop?,
+            user: self.values.get("node.user").and_then(|_| self.text("node.user")),
+            allow_root: self.switch("node.allow_root")?,
         })
     }
 

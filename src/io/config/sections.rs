@@ -130,6 +130,10 @@ pub struct Node {
     pub host: String,
     /// What becomes of the servers when the node is stopped.
     pub on_stop: OnStop,
+    /// Whom servers run as whose definition names nobody. `None`: `nobody` where the node is root, else the node's own user.
+    pub user: Option<String>,
+    /// May servers be root?
+    pub allow_root: bool,
 }
 
 /// What becomes of the servers when the node is stopped.

@@ -55,6 +55,9 @@ pub(super) struct Record {
     pub(super) ports: Ports,
     /// The process; `None` while there is only the intent to make it.
     pub(super) process: Option<Mark>,
+    /// Its control groups. Records of earlier builds have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<PathBuf>,
 }
 
 /// A process told apart from every other one, also after its pid was used again.
@@ -77,6 +80,7 @@ impl Record {
             spec,
             ports,
             process: None,
+            groups: Vec::new(),
         }
     }
     /// What the directory of a server holds, if it ever was started.
@@ -91,9 +95,10 @@ impl Record {
             record => Ok(record),
         }
     }
-    /// Durable when it returns.
+    /// Whole when it returns, also after a power cut: then either this record or the one before it is there. Which of them
+    /// does not matter, for both are of an earlier boot, so the folder needs no sync of its own.
     pub(super) fn write(&self, home: &Path) -> Result<(), JournalError> {
-        write_value(&home.join("run"), self)
+        replace(&home.join("run"), self)
     }
 }
 
@@ -102,6 +107,18 @@ impl Record {
 /// # Errors
 /// [`JournalError::Io`]; the old content is still there, or already the new one.
 pub fn write_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
+    replace(path, value)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let fault = |step| {
+        let path = folder.to_owned();
+        move |source| JournalError::Io { step, path, source }
+    };
+    let folder_file = File::open(folder).map_err(fault("open"))?;
+    folder_file.sync_all().map_err(fault("sync"))
+}
+
+/// The same, but after a power cut the old content may be there.
+fn replace<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalError> {
     let fault = |step, path: &Path| {
         let path = path.to_owned();
         move |source| JournalError::Io { step, path, source }
@@ -113,10 +130,7 @@ pub fn write_value<T: Serialize>(path: &Path, value: &T) -> Result<(), JournalEr
     let mut file = opened.map_err(fault("create", &new))?;
     file.write_all(&wire::encode(value)).map_err(fault("write", &new))?;
     file.sync_all().map_err(fault("sync", &new))?;
-    std::fs::rename(&new, path).map_err(fault("rename to", path))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let folder_file = File::open(folder).map_err(fault("open", folder))?;
-    folder_file.sync_all().map_err(fault("sync", folder))
+    std::fs::rename(&new, path).map_err(fault("rename to", path))
 }
 
 /// Reads what [`write_value`] wrote; `None` when there is no such file.

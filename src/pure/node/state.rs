@@ -174,6 +174,7 @@ impl Node {
             Event::Cancelled { to } => self.cancelled(to),
             Event::Server { id, event } => self.server_event(&id, event, moment),
             Event::LogsRead { to, result } => self.logs_read(to, result),
+            Event::UsageRead { to, result } => self.usage_read(to, result),
             Event::Load(load) => self.load = load,
             Event::Shutdown => self.shutdown(moment),
             Event::Wake => self.wake(moment),

@@ -50,6 +50,7 @@ impl View {
             | Request::Command { .. }
             | Request::Activate { .. }
             | Request::Logs { .. }
+            | Request::Usage { .. }
             | Request::LogSummary
             | Request::LogRows { .. }
             | Request::Contents { .. } => return None,

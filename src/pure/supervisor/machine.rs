@@ -121,6 +121,7 @@ impl Machine {
             Event::SpawnFailed { run, reason } => self.spawn_failed(run, &reason, moment, out),
             Event::Ready { run } => self.ready(run, moment),
             Event::Exited { run, how } => self.exited(run, how, moment, out),
+            Event::Noted { run, reason } => self.noted(run, reason),
             Event::Timer => self.timer(moment, out),
         }
         if before != (self.phase.clone(), self.marks, self.reason.clone(), self.restarts) {

@@ -5,6 +5,7 @@ pub mod event;
 pub mod exit;
 pub mod launch;
 pub mod machine;
+pub mod properties;
 pub mod report;
 
 pub use event::{Action, Event, Running, Why};

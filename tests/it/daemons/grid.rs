@@ -132,7 +132,11 @@ impl Grid {
             .map(|peer| format!("\"{}\"", self.address(peer)))
             .collect();
         let section = if daemon.role.is_empty() {
-            format!("[node]\nhost = \"127.0.0.1\"\n{}", daemon.more)
+            format!(
+                "[node]\nhost = \"127.0.0.1\"\nuser = \"{}\"\nallow_root = true\n{}",
+                user(),
+                daemon.more
+            )
         } else {
             format!("[registry]\nrole = \"{}\"\n{}", daemon.role, daemon.more)
         };
@@ -485,6 +489,11 @@ impl Grid {
             eprintln!("---- the end of the log of {name}\n{}", end.join("\n"));
         }
     }
+}
+
+/// Servers run as whoever runs the test.
+fn user() -> u32 {
+    rustix::process::getuid().as_raw()
 }
 
 /// A fresh id for one update.

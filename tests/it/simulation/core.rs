@@ -236,10 +236,12 @@ impl From<node::Effect> for Effect {
             From::Spawn { .. }
             | From::Probe { .. }
             | From::StopProbe { .. }
+            | From::Refresh { .. }
             | From::Terminate { .. }
             | From::Kill { .. }
             | From::Delete { .. }
             | From::ReadLogs { .. }
+            | From::ReadUsage { .. }
             | From::Finished => Self::Process(Box::new(effect)),
         }
     }

@@ -75,6 +75,7 @@ impl Node {
             }
             Action::Probe { run, address } => Effect::Probe { server, run, address },
             Action::StopProbe { run } => Effect::StopProbe { server, run },
+            Action::Refresh { run, spec } => Effect::Refresh { server, run, spec },
             Action::Terminate { run } => Effect::Terminate { server, run },
             Action::Kill { run } => Effect::Kill { server, run },
             Action::Changed => {

@@ -187,14 +187,8 @@ impl Registry {
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
             }
-            Request::Logs { server, stderr, lines } => {
-                self.pass(
-                    asked,
-                    &server.clone(),
-                    Request::Logs { server, stderr, lines },
-                    moment,
-                    out,
-                );
+            Request::Logs { ref server, .. } | Request::Usage { ref server } => {
+                self.pass(asked, &server.clone(), request, moment, out);
             }
             Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
             read => self.read(asked, &read, out),

@@ -1,7 +1,7 @@
 //! The life cycle as a table of state and event, and its invariants over arbitrary events.
 
 use super::*;
-use crate::pure::model::{Activation, AdapterSpec, Ready};
+use crate::pure::model::{Activation, AdapterSpec, PropertyFile, Ready};
 use crate::pure::supervisor::event::Why;
 use crate::pure::supervisor::exit::Exit;
 use proptest::prelude::*;
@@ -28,6 +28,17 @@ fn changed(activation: Activation) -> Arc<ServerSpec> {
     let mut spec = spec(activation);
     spec.run.push("--new".into());
     Arc::new(spec)
+}
+
+fn other_files(activation: Activation) -> ServerSpec {
+    let file = PropertyFile {
+        name: "f".into(),
+        properties: BTreeMap::new(),
+    };
+    ServerSpec {
+        files: vec![file],
+        ..spec(activation)
+    }
 }
 
 fn at(second: u64) -> Moment {
@@ -63,6 +74,7 @@ impl Bench {
                     self.did.push("probe");
                 }
                 Action::StopProbe { .. } => self.did.push("stop probe"),
+                Action::Refresh { .. } => self.did.push("refresh"),
                 Action::Terminate { .. } => self.did.push("terminate"),
                 Action::Kill { .. } => self.did.push("kill"),
                 Action::Changed => (),
@@ -85,6 +97,7 @@ impl Bench {
             "reopen" => self.event(Event::Reopen(self.machine.spec().clone())),
             "respec" => self.event(Event::Respec(changed(activation))),
             "same" => self.event(Event::Respec(self.machine.spec().clone())),
+            "files" => self.event(Event::Respec(Arc::new(other_files(activation)))),
             "manual" => self.event(Event::Respec(Arc::new(spec(Activation::Manual)))),
             "spawned" => self.event(Event::Spawned {
                 run,
@@ -160,6 +173,11 @@ manual    | start spawned ready restart                        | deactivating   
 manual    | start spawned ready restart exit                   | activating           | spawn, probe, terminate, spawn
 manual    | start spawned ready restart disable exit           | inactive             | spawn, probe, terminate
 manual    | start spawned ready same                           | active               | spawn, probe
+manual    | start spawned ready files files                    | active               | spawn, probe, refresh
+manual    | start files spawned ready                          | active               | spawn, probe, refresh
+manual    | files start spawned ready                          | active               | spawn, probe
+manual    | start spawned ready disable files                  | active               | spawn, probe, refresh
+manual    | start spawned ready stop files exit                | inactive             | spawn, probe, terminate
 manual    | start spawned ready respec exit                    | activating           | spawn, probe, terminate, spawn
 manual    | start respec spawned exit                          | activating           | spawn, probe, stop probe, terminate, spawn
 manual    | start spawned ready disable respec                 | active               | spawn, probe
@@ -200,7 +218,7 @@ always    | boot spawned ready stop exit boot                  | inactive       
 always    | boot spawned ready stop exit demand enable same    | inactive             | spawn, probe, terminate
 always    | boot spawned ready stop exit start                 | activating           | spawn, probe, terminate, spawn
 always    | boot spawned ready disable exit                    | inactive             | spawn, probe
-always    | boot spawned ready manual exit                     | inactive             | spawn, probe
+always    | boot spawned ready manual exit                     | inactive             | spawn, probe, refresh
 ";
 
 #[test]
@@ -298,7 +316,8 @@ fn one_throw_of_the_dice_starts_many_servers_apart() {
     assert_eq!(run("a"), run("a"), "equal dice repeat a run");
 }
 
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
+    "files",
     "boot",
     "start",
     "demand",
