@@ -71,7 +71,8 @@ fn usage_text(usage: &UsageReport) -> String {
         ("descriptors", usage.descriptors.to_string()),
         ("tasks", format!("{} in {} processes", usage.tasks, usage.processes)),
     ];
-    facts.iter().map(|(name, fact)| format!("{name:<13}{fact}\n")).collect()
+    let lines = facts.iter().map(|(name, fact)| format!("{name:<13}{fact}\n"));
+    lines.collect()
 }
 
 /// One server, a line a fact; also what a command on a server prints.

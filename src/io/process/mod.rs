@@ -27,6 +27,7 @@ mod sweep;
 mod usage;
 mod user;
 
+pub use group::forget_groups;
 pub use journal::{JournalError, read_value, write_value};
 pub use load::host_load;
 pub use reader::LogReader;

@@ -170,7 +170,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stdout.log");
         let mut writer = File::options().append(true).create(true).open(&path).unwrap();
-        writer.write_all(&[b'x'; 300 * 1024]).unwrap();
+        writer.write_all(&vec![b'x'; 300 * 1024]).unwrap();
         let collapses = {
             let probe = folder.path().join("probe");
             std::fs::write(&probe, vec![0; 64 * 1024]).unwrap();

@@ -159,6 +159,7 @@ impl Supervisor {
             upkeep: None,
         };
         let adopted = supervisor.adopt_all(&folder)?;
+        supervisor.settings.means.tidy();
         supervisor.begin_upkeep();
         Ok((supervisor, adopted))
     }

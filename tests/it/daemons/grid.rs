@@ -470,6 +470,11 @@ impl Drop for Grid {
         for pid in process::of_grid(&self.folder) {
             process::signal(pid, Signal::KILL);
         }
+        for (name, daemon) in &self.daemons {
+            if let (true, Ok(node)) = (daemon.role.is_empty(), daemon.name.parse()) {
+                floe::io::process::forget_groups(&node, &self.data(name));
+            }
+        }
         if std::thread::panicking() {
             self.print_logs();
         }

@@ -115,8 +115,19 @@ impl Means {
         Ok(Group::of(folders))
     }
 
-    /// Removes the node's own folders when no server is in them.
+    /// Removes groups in which nothing runs: of servers that ended while no node was there.
+    pub(in crate::io::process) fn tidy(&self) {
+        for folder in self.unified.iter().chain(self.legacy.values()) {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    Group::of(vec![entry.path()]).remove();
+                }
+            }
+        }
+    }
+    /// The same, and the node's own folders when no server is in them.
     pub(in crate::io::process) fn close(&self) {
+        self.tidy();
         for folder in self.unified.iter().chain(self.legacy.values()) {
             // Not empty while servers run on.
             std::fs::remove_dir(folder).unwrap_or(());
@@ -219,6 +230,11 @@ fn enable(parent: &Path, folder: &Path, name: &str) -> BTreeSet<&'static str> {
             BTreeSet::new()
         }
     }
+}
+
+/// Removes what a node left of control groups, for whoever has ended it and its servers by SIGKILL.
+pub fn forget_groups(node: &PeerName, data: &Path) {
+    Means::find(node, data).close();
 }
 
 #[cfg(test)]

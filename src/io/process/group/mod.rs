@@ -11,6 +11,7 @@ mod means;
 mod mounts;
 
 pub(super) use means::Means;
+pub use means::forget_groups;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

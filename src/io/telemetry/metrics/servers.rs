@@ -38,6 +38,9 @@ pub struct ServerUsage {
 /// Where it comes from.
 pub type UsageSource = Box<dyn Fn() -> NodeUsage + Send + Sync>;
 
+/// One figure of a server.
+type Read = fn(&ServerUsage) -> f64;
+
 /// Appends the sums and what is known one by one.
 pub(super) fn render(text: &mut String, usage: &NodeUsage) {
     let sums = [
@@ -52,7 +55,6 @@ pub(super) fn render(text: &mut String, usage: &NodeUsage) {
     if usage.servers.is_empty() {
         return;
     }
-    type Read = fn(&ServerUsage) -> f64;
     let singles: [(&str, Read); 5] = [
         ("floe_server_cpu_seconds_total", |server| server.cpu_seconds),
         ("floe_server_memory_bytes", |server| exact(server.memory_bytes)),
