@@ -70,6 +70,7 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
             OnStop::Stop => crate::pure::node::OnStop::Stop,
         },
         rules: Rules::default(),
+        means: supervisor.means(),
     };
     let restored = Restored {
         identity: ground.identity.get(),
@@ -294,7 +295,7 @@ impl Shell {
             Effect::Probe { server, run, address } => self.supervisor.probe(&server, run, address),
             Effect::StopProbe { server, run } => self.supervisor.stop_probe(&server, run),
             Effect::Refresh { server, run, spec } => self.supervisor.refresh(&server, run, spec),
-            Effect::Terminate { server, run } => self.supervisor.terminate(&server, run),
+            Effect::Terminate { server, run, spec } => self.supervisor.terminate(&server, run, spec),
             Effect::Kill { server, run } => self.supervisor.kill(&server, run),
             Effect::Delete { server } => {
                 if let Err(error) = self.supervisor.delete(&server) {

@@ -15,17 +15,15 @@ use tokio::time::MissedTickBehavior;
 impl Supervisor {
     /// Asks the process group of this run to end as its newest definition says: by its stop command, else by its signal. When
     /// the command fails the signal follows, and `Noted` says so.
-    pub fn terminate(&self, server: &ServerId, run: RunId) {
+    pub fn terminate(&self, server: &ServerId, run: RunId, spec: Arc<ServerSpec>) {
         let Some(child) = self.child(server, run) else {
             return;
         };
-        let spec = self.spec_of(server, run);
-        let stop = spec.as_ref().map(|spec| spec.stop.clone()).unwrap_or_default();
-        let signal = stop.signal.unwrap_or(Signal::TERM);
-        let Some(spec) = spec.filter(|_| !stop.command.is_empty()) else {
+        let signal = spec.stop.signal.unwrap_or(Signal::TERM);
+        if spec.stop.command.is_empty() {
             child.ask(signal);
             return;
-        };
+        }
         let (settings, events, server) = (self.settings.clone(), self.events.clone(), server.clone());
         tokio::spawn(async move {
             let running = child.clone();
@@ -99,12 +97,6 @@ impl Supervisor {
             }
         });
         self.upkeep = Some(task.abort_handle());
-    }
-
-    fn spec_of(&self, server: &ServerId, run: RunId) -> Option<Arc<ServerSpec>> {
-        let specs = self.specs();
-        let (_, spec) = specs.get(server).filter(|(of, _)| *of == run)?;
-        Some(spec.clone())
     }
 }
 

@@ -142,7 +142,7 @@ async fn a_control_group_knows_what_is_left_of_a_run() {
     // Also for a node that has only just found it.
     let mut bench = bench.next_life();
     assert_eq!(bench.adopted.len(), 1);
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     bench.exited().await;
     assert!(!folder.exists(), "the group went with its run");
 }
@@ -267,7 +267,7 @@ async fn servers_are_stopped_as_they_ask_for() {
     let mut spec = shell("trap 'exit 42' INT; trap 'exit 43' USR1; echo up; while :; do sleep 0.02; done");
     spec.stop.signal = Some(Signal::from(10));
     let run = started(&mut bench, &spec).await;
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     assert_eq!(bench.exited().await, Exit::Code(43));
     // By a command, which knows the process.
     spec.environment.insert("WORD".into(), "INT".into());
@@ -275,7 +275,7 @@ async fn servers_are_stopped_as_they_ask_for() {
         .map(str::to_owned)
         .to_vec();
     let run = started(&mut bench, &spec).await;
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     assert_eq!(bench.exited().await, Exit::Code(42));
     let said = std::fs::read_to_string(bench.home().join("stdout.log")).unwrap();
     assert!(said.contains("bye"), "{said}");
@@ -289,7 +289,7 @@ async fn servers_are_stopped_as_they_ask_for() {
             signal: Some(Signal::from(10)),
         };
         let run = started(&mut bench, &spec).await;
-        bench.supervisor.terminate(&id(), run);
+        bench.terminate(run);
         let Event::Noted { run: told, reason } = bench.event().await else {
             panic!("a note was to come first");
         };
@@ -300,7 +300,7 @@ async fn servers_are_stopped_as_they_ask_for() {
     // One that hangs goes with its server.
     spec.stop.command = vec!["sleep".into(), "600".into()];
     let run = started(&mut bench, &spec).await;
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     bench.supervisor.kill(&id(), run);
     assert_eq!(bench.exited().await, Exit::Signal(9));
     let gone = async {

@@ -97,6 +97,11 @@ impl Bench {
             other => panic!("{other:?} instead of an end"),
         }
     }
+    /// As its newest definition says, or by SIGTERM.
+    pub(super) fn terminate(&self, run: RunId) {
+        let spec = self.supervisor.specs()[&id()].1.clone();
+        self.supervisor.terminate(&id(), run, spec);
+    }
     pub(super) fn home(&self) -> std::path::PathBuf {
         self.folder.path().join("servers/s")
     }
@@ -255,14 +260,14 @@ async fn a_group_is_ended_as_a_whole_and_nothing_survives_its_leader() {
         .await;
     content(&bench.home().join("stdout.log")).await;
     assert_eq!(alive(run), 3);
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     assert_eq!((bench.exited().await, alive(run)), (Exit::Signal(15), 0));
     // One that ignores SIGTERM goes by SIGKILL.
     let script = "trap '' TERM; echo deaf; while :; do sleep 600; done";
     std::fs::remove_file(bench.home().join("stdout.log")).unwrap();
     let (run, ..) = bench.spawned(spec(&["sh", "-c", script])).await;
     content(&bench.home().join("stdout.log")).await;
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     bench.supervisor.kill(&id(), run);
     assert_eq!((bench.exited().await, alive(run)), (Exit::Signal(9), 0));
     // Leftovers go with their leader, also one that left the group.
@@ -290,7 +295,7 @@ async fn running_servers_are_adopted_and_watched() {
     let running = bench.adopted.get(&id()).cloned();
     let spec = Arc::new(spec);
     assert_eq!(running, Some(Running { run, spec, pid, ports }));
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     // In this test the process is our own child, so the system tells how it ended.
     assert_eq!(bench.exited().await, Exit::Signal(15));
     assert!(bench.next_life().adopted.is_empty(), "what has ended is not adopted");
@@ -331,7 +336,7 @@ async fn a_process_of_another_parent_is_watched_as_well() {
     intent.write(&bench.home()).unwrap();
     let mut bench = bench.next_life();
     assert_eq!(bench.adopted.len(), 1);
-    bench.supervisor.terminate(&id(), run);
+    bench.terminate(run);
     assert_eq!((bench.exited().await, alive(run)), (Exit::Unknown, 0));
 }
 

@@ -32,6 +32,8 @@ pub struct Config {
     pub on_stop: OnStop,
     /// The safety rules: all of them, but in a test build.
     pub rules: Rules,
+    /// What bounds servers on this host, in one line for people.
+    pub means: String,
 }
 
 /// What the disk gives back.

@@ -108,6 +108,8 @@ pub enum Effect {
         server: ServerId,
         /// Which start.
         run: RunId,
+        /// The newest definition.
+        spec: Arc<ServerSpec>,
     },
     /// SIGKILL to the process group.
     Kill {

@@ -215,6 +215,7 @@ impl Node {
             unfit: self.unfit,
             load: self.load,
             host: self.config.host.clone(),
+            means: self.config.means.clone(),
         }
     }
     /// How many servers are in each state; states without servers are left out.

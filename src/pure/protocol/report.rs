@@ -161,6 +161,9 @@ pub struct NodeReport {
     pub load: Load,
     /// What `${node.host}` gives.
     pub host: String,
+    /// What bounds its servers, and what finds their leftovers, in one line.
+    #[serde(default)]
+    pub means: String,
 }
 
 /// One application among all.

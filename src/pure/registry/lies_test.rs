@@ -91,6 +91,7 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         unfit: false,
         load: Load::default(),
         host: "h".to_owned(),
+        means: String::new(),
     };
     let mut messages = vec![
         Message::Status(status(lie, None)),

@@ -124,6 +124,8 @@ pub enum Action {
     Terminate {
         /// Which.
         run: RunId,
+        /// The newest definition.
+        spec: Arc<ServerSpec>,
     },
     /// SIGKILL to the process group.
     Kill {

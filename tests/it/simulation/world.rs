@@ -193,6 +193,7 @@ impl World {
             locator,
             on_stop,
             rules: self.setup.node_rules,
+            means: String::new(),
         };
         let restored = Restored {
             identity: peer.disk.identity.clone(),

@@ -76,7 +76,7 @@ impl Node {
             Action::Probe { run, address } => Effect::Probe { server, run, address },
             Action::StopProbe { run } => Effect::StopProbe { server, run },
             Action::Refresh { run, spec } => Effect::Refresh { server, run, spec },
-            Action::Terminate { run } => Effect::Terminate { server, run },
+            Action::Terminate { run, spec } => Effect::Terminate { server, run, spec },
             Action::Kill { run } => Effect::Kill { server, run },
             Action::Changed => {
                 self.dirty.servers.insert(server);

@@ -255,6 +255,7 @@ pub(super) fn config() -> Config {
         locator: vec!["127.0.0.1:7402".parse().unwrap()],
         on_stop: OnStop::Leave,
         rules: Rules::default(),
+        means: String::new(),
     }
 }
 

@@ -99,6 +99,7 @@ impl Bench {
             unfit,
             load: Load::default(),
             host: "127.0.0.1".into(),
+            means: String::new(),
         };
         self.event(Event::Message {
             from: node.parse().unwrap(),

@@ -303,7 +303,10 @@ impl Machine {
                 if !matches!(self.phase, Phase::Active { .. }) {
                     out.push(Action::StopProbe { run: running.run });
                 }
-                out.push(Action::Terminate { run: running.run });
+                out.push(Action::Terminate {
+                    run: running.run,
+                    spec: self.spec.clone(),
+                });
                 self.phase = Phase::Deactivating {
                     kill_at: moment.now.after(self.spec.deactivation_timeout),
                     running,
