@@ -18,14 +18,15 @@ use crate::pure::node::{About, Config, Effect, Event, Memory, Node, Restored};
 use crate::pure::protocol::Request;
 use crate::pure::protocol::report::ServerState;
 use crate::pure::supervisor::Event as ServerEvent;
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// How often the host's load is read.
 const LOAD_EVERY: Duration = Duration::from_secs(5);
+/// How many looks at logs and processes go on at once: a file system that hangs must not hold every thread.
+const LOOKS: usize = 16;
 
 /// Runs a node until a signal ends it.
 ///
@@ -55,11 +56,13 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
         .map_err(Failure::at("read whether the node is drained"))?
         .unwrap_or_default();
     let (events, processes) = mpsc::channel(INBOX);
-    let settings = process::Settings {
-        node: ground.card.name.clone(),
-        host: section.host.clone(),
-        data: ground.folder.path().to_owned(),
-    };
+    let mut settings = process::Settings::new(
+        ground.card.name.clone(),
+        section.host.clone(),
+        ground.folder.path().to_owned(),
+    );
+    settings.user.clone_from(&section.user);
+    settings.allow_root = section.allow_root;
     let found = tokio::task::block_in_place(|| Supervisor::open(settings, events));
     let (mut supervisor, running) = found.map_err(Failure::at("find the servers of the node's former life"))?;
     let settings = Config {
@@ -78,6 +81,7 @@ pub async fn run(config: config::Config) -> Result<(), Failure> {
                 .load_factor
                 .map_or_else(|| format!("1/{}", process::processors()), config::decimal),
         },
+        means: supervisor.means(),
     };
     let restored = Restored {
         identity: ground.identity.get(),
@@ -117,6 +121,10 @@ struct Shell {
     finished: bool,
     load_factor: Option<u64>,
     processes: mpsc::Receiver<(ServerId, ServerEvent)>,
+    /// What was looked at off the loop.
+    seen: mpsc::Receiver<Event>,
+    looks: mpsc::Sender<Event>,
+    look_turns: Arc<Semaphore>,
 }
 
 impl Shell {
@@ -142,6 +150,9 @@ impl Shell {
             obeys: core.obeys(),
             servers: None,
         };
+        let meter = supervisor.meter();
+        metrics.set_usage(Box::new(move || meter.node()));
+        let (looks, seen) = mpsc::channel(LOOKS);
         // A node answers everything through its loop: it is asked little.
         let reader: Reader = Arc::new(|_: &Request| None);
         let identity = ground.identity.clone();
@@ -157,6 +168,9 @@ impl Shell {
             finished: false,
             load_factor,
             processes,
+            seen,
+            looks,
+            look_turns: Arc::new(Semaphore::new(LOOKS)),
         })
     }
 
@@ -190,6 +204,7 @@ impl Shell {
                     Some(event) => event,
                     None => continue,
                 },
+                Some(event) = self.seen.recv() => event,
                 Some(changes) = self.outside.members.recv() => Event::Members(changes),
                 _ = upkeep.tick() => {
                     self.metrics.run_upkeep();
@@ -241,17 +256,14 @@ impl Shell {
     /// One turn of the loop: an event in, the durable part synced, the rest done.
     fn turn(&mut self, event: Event) -> Result<(), Failure> {
         self.outside.beat();
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let effects = self.core.handle(event, &clock::moment());
-            self.carry_out(effects, &mut events)?;
-        }
+        let effects = self.core.handle(event, &clock::moment());
+        self.carry_out(effects)?;
         self.show();
         Ok(())
     }
 
     /// What is durable stands first in the list.
-    fn carry_out(&mut self, effects: Vec<Effect>, events: &mut VecDeque<Event>) -> Result<(), Failure> {
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), Failure> {
         for effect in effects {
             match effect {
                 Effect::Identity(identity) => tokio::task::block_in_place(|| self.identity.save(&identity))?,
@@ -267,15 +279,6 @@ impl Shell {
                     let written = tokio::task::block_in_place(|| write_value(&self.files.drained, &drained));
                     written.map_err(Failure::at("write whether the node is drained"))?;
                 }
-                Effect::ReadLogs {
-                    server,
-                    stderr,
-                    lines,
-                    to,
-                } => {
-                    let result = tokio::task::block_in_place(|| self.supervisor.logs(&server, stderr, lines));
-                    events.push_back(Event::LogsRead { to, result });
-                }
                 other => self.act(other),
             }
         }
@@ -284,13 +287,23 @@ impl Shell {
 
     fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Identity(_)
-            | Effect::Slice(_)
-            | Effect::Marks(_)
-            | Effect::Drained(_)
-            | Effect::ReadLogs { .. } => {}
+            Effect::Identity(_) | Effect::Slice(_) | Effect::Marks(_) | Effect::Drained(_) => {}
             Effect::Past { server, past } => tokio::task::block_in_place(|| self.supervisor.keep_past(&server, &past)),
             Effect::Signal { server, run, signal } => self.supervisor.signal(&server, run, signal),
+            Effect::ReadLogs { spec, wanted, to } => {
+                let reader = self.supervisor.reader();
+                self.look(move || Event::LogsRead {
+                    to,
+                    result: reader.read(&spec, &wanted),
+                });
+            }
+            Effect::ReadUsage { server, to } => {
+                let meter = self.supervisor.meter();
+                self.look(move || Event::UsageRead {
+                    to,
+                    result: meter.server(&server),
+                });
+            }
             Effect::Remember(peers) => self.outside.remember(&peers),
             Effect::Send { to, message } => {
                 self.outside.send(&to, message);
@@ -310,7 +323,8 @@ impl Shell {
             }
             Effect::Probe { server, run, probe } => self.supervisor.probe(&server, run, probe),
             Effect::StopProbe { server, run } => self.supervisor.stop_probe(&server, run),
-            Effect::Terminate { server, run } => self.supervisor.terminate(&server, run),
+            Effect::Refresh { server, run, spec } => self.supervisor.refresh(&server, run, spec),
+            Effect::Terminate { server, run, spec } => self.supervisor.terminate(&server, run, spec),
             Effect::Kill { server, run } => self.supervisor.kill(&server, run),
             Effect::Delete { server } => {
                 if let Err(error) = self.supervisor.delete(&server) {
@@ -325,6 +339,21 @@ impl Shell {
                 self.finished = true;
             }
         }
+    }
+
+    /// Looks at something that may be slow, off the loop; what was seen comes back as an event. Whoever asked waits no longer
+    /// than his deadline.
+    fn look(&self, look: impl FnOnce() -> Event + Send + 'static) {
+        let (looks, turns) = (self.looks.clone(), self.look_turns.clone());
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let Ok(_turn) = turns.acquire().await else { return };
+            match tokio::task::spawn_blocking(look).await {
+                // The node is gone when nobody listens.
+                Ok(event) => drop(looks.send(event).await),
+                Err(error) => tracing::error!(%error, "a look broke"),
+            }
+        });
     }
 
     fn count(&self, event: &ServerEvent) {

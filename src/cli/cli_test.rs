@@ -5,9 +5,10 @@ use super::canned::{
     resolved, revision_row, server, status,
 };
 use super::{Ask, Exit, Failing, Output, run};
+use crate::pure::base::WallTime;
 use crate::pure::model::{Application, Plan};
 use crate::pure::protocol::history::RevisionRow;
-use crate::pure::protocol::report::{AppliedReport, Happening, LogReport, StatusReport};
+use crate::pure::protocol::report::{AppliedReport, Happening, LogReport, StatusReport, UsageReport};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::update::{Change, Forecast};
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
@@ -92,6 +93,35 @@ shop         3         4        4.93     2023-11-14T22:13:20Z  ada@desk
 }
 
 #[test]
+fn what_a_server_uses_is_shown_when_its_node_answers() {
+    let usage = UsageReport {
+        id: "web-1".parse().unwrap(),
+        pid: 4711,
+        started: WallTime(0),
+        cpu_seconds: 1.25,
+        cpu_percent: Some(12.5),
+        memory_bytes: 64 << 20,
+        descriptors: 7,
+        processes: 2,
+        tasks: 9,
+    };
+    let link = Canned::of([
+        Ok(Response::Servers(vec![server("web-1")])),
+        Ok(Response::Usage(Box::new(usage))),
+    ]);
+    let said = floe("floe server show web-1", &link);
+    let out = said.out;
+    assert_eq!(said.exit, Exit::Done);
+    for line in [
+        "cpu          1.25 s, 12.5 % of a processor",
+        "memory       64 MiB",
+        "tasks        9 in 2 processes",
+    ] {
+        assert!(out.lines().any(|told| told == line), "{line} is not in {out}");
+    }
+}
+
+#[test]
 fn single_things_are_facts() {
     prints(
         "floe server show web-1",
@@ -131,6 +161,7 @@ r2        4.91     2
     let logs = LogReport {
         file: "/d/web-1.out".into(),
         text: "hello\nworld".into(),
+        ..LogReport::default()
     };
     prints("floe server logs web-1", Response::Logs(logs), "hello\nworld\n");
 }

@@ -28,6 +28,7 @@ pub use exit::Exit;
 pub use failing::Failing;
 pub use output::{Output, Style};
 
+use crate::io::process::step;
 use args::{Arguments, Global};
 use clap::{CommandFactory as _, Parser as _};
 use std::ffi::OsString;
@@ -39,6 +40,11 @@ pub type Connect<'a> = &'a mut dyn FnMut(&Global) -> Result<Box<dyn Ask>, Failin
 
 /// The whole program: this process's arguments, one verb, its exit code.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|verb| verb == step::VERB) {
+        // Between a node and a server's program: no help, no colours, no time to lose.
+        return step::run(arguments.collect());
+    }
     let (mut results, mut words) = (std::io::stdout(), std::io::stderr());
     let mut output = Output::new(&mut results, &mut words, std::io::stdout().is_terminal());
     run(std::env::args_os().collect(), &mut output, &mut connect::connect).into()

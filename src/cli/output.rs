@@ -94,6 +94,16 @@ impl<'a> Output<'a> {
             Style::Json => self.text(&json(value, false)?),
         }
     }
+    /// A part of a text that goes on: nothing is added for people; programs get a value a line.
+    ///
+    /// # Errors
+    /// As [`Output::value`].
+    pub fn piece<T: Serialize>(&mut self, value: &T, human: impl FnOnce(&T) -> String) -> Result<(), Failing> {
+        match self.style {
+            Style::Table => self.raw(&human(value)),
+            Style::Json => self.text(&json(value, false)?),
+        }
+    }
     /// Rows as a table, to be put into a larger text.
     pub fn table_of<T: Row>(&self, rows: &[T]) -> String {
         table(rows, self.terminal)
@@ -103,11 +113,18 @@ impl<'a> Output<'a> {
     /// # Errors
     /// As [`Output::value`].
     pub fn text(&mut self, text: &str) -> Result<(), Failing> {
+        let ending = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        self.raw(&format!("{text}{ending}"))
+    }
+    fn raw(&mut self, text: &str) -> Result<(), Failing> {
         if self.closed || text.is_empty() {
             return Ok(());
         }
-        let ending = if text.ends_with('\n') { "" } else { "\n" };
-        let written = self.results.write_all(format!("{text}{ending}").as_bytes());
+        let written = self.results.write_all(text.as_bytes());
         match written.and_then(|()| self.results.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed = true;

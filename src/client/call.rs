@@ -182,6 +182,7 @@ impl<'a> Call<'a> {
                 | Request::Logs { .. }
                 | Request::Explain { .. }
                 | Request::Node { .. }
+                | Request::Usage { .. }
         ) || self.request.is_command();
         let wanted = self.client.options().ask_nodes && of_a_server && self.refusal.is_none();
         if wanted { self.search.take_node() } else { None }

@@ -223,7 +223,14 @@ impl Grid {
         );
         let section = if NODES.contains(&name) {
             // The servers of a development grid end with it.
-            "\n[node]\nhost = \"127.0.0.1\"\non_stop = \"stop\"\n".to_owned()
+            let root = rustix::process::getuid().is_root();
+            // Whoever tries floe as root means the servers of this grid to be root's as well.
+            let user = if root {
+                "user = \"root\"\nallow_root = true\n"
+            } else {
+                ""
+            };
+            format!("\n[node]\nhost = \"127.0.0.1\"\non_stop = \"stop\"\n{user}")
         } else {
             format!("\n[registry]\nrole = \"{role}\"\n")
         };

@@ -3,8 +3,9 @@
 use crate::cli::rows::{reason_of, state_of};
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::base::ServerId;
-use crate::pure::protocol::report::ServerReport;
+use crate::pure::protocol::report::{ServerReport, UsageReport};
 use crate::pure::protocol::{Request, Response};
+use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,8 +29,50 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
         let message = format!("there is no server {}", args.id);
         return Err(Failing::not_found(message, "floe server list shows all"));
     };
-    output.value(&server, text_of)?;
+    // What it uses now only its node knows; a node that does not answer is no reason to show nothing.
+    let usage = match server.pid {
+        Some(_) => link
+            .get(Request::Usage {
+                server: args.id.clone(),
+            })
+            .ok(),
+        None => None,
+    };
+    let usage = match usage {
+        Some(Response::Usage(usage)) => Some(*usage),
+        _ => None,
+    };
+    let shown = Shown { server, usage };
+    output.value(&shown, |shown| {
+        let usage = shown.usage.as_ref().map(usage_text).unwrap_or_default();
+        format!("{}{usage}", text_of(&shown.server))
+    })?;
     Ok(Exit::Done)
+}
+
+/// A server as it stands, and what it uses.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    server: ServerReport,
+    usage: Option<UsageReport>,
+}
+
+fn usage_text(usage: &UsageReport) -> String {
+    let cpu = match usage.cpu_percent {
+        Some(percent) => format!("{:.2} s, {percent} % of a processor", usage.cpu_seconds),
+        None => format!("{:.2} s", usage.cpu_seconds),
+    };
+    let mib = usage.memory_bytes / 1024 / 1024;
+    let facts = [
+        ("started", usage.started.to_string()),
+        ("cpu", cpu),
+        ("memory", format!("{mib} MiB")),
+        ("descriptors", usage.descriptors.to_string()),
+        ("tasks", format!("{} in {} processes", usage.tasks, usage.processes)),
+    ];
+    let lines = facts.iter().map(|(name, fact)| format!("{name:<13}{fact}\n"));
+    lines.collect()
 }
 
 /// One server, a line a fact; also what a command on a server prints.

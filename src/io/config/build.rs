@@ -212,6 +212,8 @@ impl Getters<'_> {
                 Some(Shaped::Ratio(thousandths)) => Some(thousandths),
                 _ => None,
             },
+            user: self.values.get("node.user").and_then(|_| self.text("node.user")),
+            allow_root: self.switch("node.allow_root")?,
         })
     }
 

@@ -65,6 +65,7 @@ fn defaults_hold_where_nothing_is_written() {
         panic!("a node")
     };
     assert_eq!((node.host.as_str(), node.on_stop), ("127.0.0.1", OnStop::Leave));
+    assert_eq!((node.user, node.allow_root), (None, false));
 }
 
 #[test]

@@ -182,6 +182,18 @@ pub const KEYS: &[Key] = &[
         "what the host's load averages are multiplied by",
     ),
     key(
+        "node.user",
+        Text,
+        Without("nobody where the node is root, else the node's own user"),
+        "whom servers run as whose definition names nobody",
+    ),
+    key(
+        "node.allow_root",
+        Switch,
+        Is("false"),
+        "whether servers may run as root",
+    ),
+    key(
         "log.level",
         Text,
         Is("info"),

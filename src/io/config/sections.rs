@@ -135,6 +135,10 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// What load averages are multiplied by, in thousandths; `None`: divided by the number of processors.
     pub load_factor: Option<u64>,
+    /// Whom servers run as whose definition names nobody. `None`: `nobody` where the node is root, else the node's own user.
+    pub user: Option<String>,
+    /// May servers be root?
+    pub allow_root: bool,
 }
 
 /// What becomes of the servers when the node is stopped.

@@ -29,6 +29,7 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Initialised(report) => whole(&report),
         Answer::Commanded(report) => whole(&report),
         Answer::Logs(report) => whole(&report),
+        Answer::Usage(report) => whole(&report),
         Answer::Promotion(report) => whole(&report),
         Answer::LogSummary(summary) => whole(&summary),
         Answer::LogRows(part) => whole(&part),

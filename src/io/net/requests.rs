@@ -294,6 +294,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Command { .. } => "command",
         Request::Activate { .. } => "activate",
         Request::Logs { .. } => "logs",
+        Request::Usage { .. } => "usage",
         Request::Promote { .. } => "promote",
         Request::Demote { .. } => "demote",
         Request::LeadAlone => "lead-alone",

@@ -1,5 +1,6 @@
 //! One process of a server, own or adopted: waited for by its descriptor, reaped after its group is gone.
 
+use super::group::Group;
 use super::journal::Mark;
 use super::signal;
 use super::sweep::Sweeper;
@@ -18,16 +19,18 @@ pub(super) struct Child {
     run: RunId,
     pid: u32,
     fd: Arc<OwnedFd>,
+    group: Group,
     /// Signals go out only while this is true: once the leader was reaped its group's id may be another's.
     lives: Mutex<bool>,
 }
 
 impl Child {
-    pub(super) fn new(run: RunId, mark: &Mark, fd: OwnedFd) -> Self {
+    pub(super) fn new(run: RunId, mark: &Mark, fd: OwnedFd, group: Group) -> Self {
         Self {
             run,
             pid: mark.pid,
             fd: Arc::new(fd),
+            group,
             lives: Mutex::new(true),
         }
     }
@@ -37,22 +40,31 @@ impl Child {
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
-    /// SIGTERM to the group.
-    pub(super) fn terminate(&self) {
+    pub(super) fn group(&self) -> &Group {
+        &self.group
+    }
+    /// False once its leader has ended.
+    pub(super) fn lives(&self) -> bool {
+        *self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// A signal to the process group, which goes on if it was stopped. False when its leader has ended.
+    pub(super) fn ask(&self, signal: Signal) -> bool {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         if *lives {
-            signal::terminate(self.pid);
+            signal::ask(self.pid, signal);
         }
+        *lives
     }
     /// A signal to the leader alone. False when it has ended.
     pub(super) fn tell(&self, signal: Signal) -> bool {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         *lives && signal::tell(self.pid, &self.fd, signal)
     }
-    /// SIGKILL to the group.
+    /// SIGKILL to all of it.
     pub(super) fn kill(&self) {
         let lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         if *lives {
+            self.group.kill();
             signal::kill(self.pid, &self.fd);
         }
     }
@@ -69,7 +81,13 @@ impl Child {
             }
             *lives = false;
         }
-        sweeper.sweep(self.run).await;
+        // A control group knows for certain what is left. Without one, the environment of every process is looked through.
+        let group = self.group.clone();
+        let ended = tokio::task::spawn_blocking(move || group.end()).await;
+        if !ended.unwrap_or(false) {
+            sweeper.sweep(self.run).await;
+            self.group.remove();
+        }
         self.reap()
     }
 

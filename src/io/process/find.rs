@@ -64,15 +64,30 @@ pub(super) fn age(mark: &Mark) -> Duration {
         .saturating_sub(started)
 }
 
+/// Signals that this process ignores, by number.
+pub(super) fn ignored_signals() -> Vec<i32> {
+    let Ok(status) = Process::myself().and_then(|process| process.status()) else {
+        return Vec::new();
+    };
+    (1..=64)
+        .filter(|number| status.sigign >> (number - 1) & 1 == 1)
+        .collect()
+}
+
 /// The run that a process was started for, from the environment of its start.
 pub(super) fn run_of(pid: u32) -> Option<RunId> {
+    variable_of(pid, "FLOE_RUN")?.parse().ok()
+}
+
+/// One variable of a process, from the environment of its start.
+pub(super) fn variable_of(pid: u32, name: &str) -> Option<String> {
     let file = File::open(format!("/proc/{pid}/environ")).ok()?;
     let mut bytes = Vec::new();
     file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     let value = bytes
         .split(|byte| *byte == 0)
-        .find_map(|line| line.strip_prefix(b"FLOE_RUN="))?;
-    std::str::from_utf8(value).ok()?.parse().ok()
+        .find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    String::from_utf8(value.to_vec()).ok()
 }
 
 /// Every process that carries a run id, by that id, oldest first.

@@ -55,6 +55,9 @@ pub(super) struct Record {
     pub(super) ports: Ports,
     /// The process; `None` while there is only the intent to make it.
     pub(super) process: Option<Mark>,
+    /// Its control groups. Records of earlier builds have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<PathBuf>,
 }
 
 /// A process told apart from every other one, also after its pid was used again.
@@ -77,6 +80,7 @@ impl Record {
             spec,
             ports,
             process: None,
+            groups: Vec::new(),
         }
     }
     /// What the directory of a server holds, if it ever was started.

@@ -11,16 +11,17 @@ pub(super) fn pidfd(pid: u32) -> Result<OwnedFd, Errno> {
     pidfd_open(as_pid(pid).ok_or(Errno::SRCH)?, PidfdFlags::empty())
 }
 
-/// Asks every process of the group to end. The caller knows that the leader was not reaped.
-pub(super) fn terminate(leader: u32) {
-    group(leader, Signal::TERM);
+/// Asks every process of the group to end, by the signal that it is asked by. The caller knows that the leader was not
+/// reaped.
+pub(super) fn ask(leader: u32, number: Number) {
+    group(leader, named(number).unwrap_or(Signal::TERM));
     // A stopped process takes no other signal before it goes on.
     group(leader, Signal::CONT);
 }
 
 /// Sends a signal to one process. False when it could not be sent.
 pub(super) fn tell(pid: u32, fd: &OwnedFd, number: Number) -> bool {
-    let sent = Signal::from_named_raw(number.number()).map(|signal| pidfd_send_signal(fd, signal));
+    let sent = named(number).map(|signal| pidfd_send_signal(fd, signal));
     match sent {
         Some(Ok(())) => true,
         Some(Err(error)) => {
@@ -29,6 +30,15 @@ pub(super) fn tell(pid: u32, fd: &OwnedFd, number: Number) -> bool {
         }
         None => false,
     }
+}
+
+/// Real-time signals have no name, and nobody asks for one.
+fn named(number: Number) -> Option<Signal> {
+    let signal = Signal::from_named_raw(number.number());
+    if signal.is_none() {
+        tracing::warn!(signal = %number, "this signal cannot be sent");
+    }
+    signal
 }
 
 /// Ends every process of the group, and the leader wherever it is. The caller knows that the leader was not reaped.

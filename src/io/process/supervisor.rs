@@ -2,28 +2,24 @@
 //! happens.
 
 use super::child::Child;
-use super::find::{self, Found};
-use super::journal::{self, JournalError, Mark, Record, read_value, replace_value};
+use super::group::Means;
+use super::journal::{JournalError, read_value, replace_value};
 use super::launch::{self, Start};
-use super::notify::{self, Ear};
+use super::notify::Ear;
 use super::ports::PortPool;
-use super::sweep::{self, Sweeper};
-use super::{logs, probe, signal};
+use super::sweep::Sweeper;
+use super::usage::Meter;
+use super::{LogReader, make, probe, user};
 use crate::io::clock;
 use crate::pure::base::{PeerName, RunId, ServerId, Signal};
-use crate::pure::model::{Ready, ServerSpec};
+use crate::pure::model::ServerSpec;
 use crate::pure::protocol::node::Past;
-use crate::pure::protocol::report::LogReport;
 use crate::pure::supervisor::{Event, Probe, Running, Told};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-
-/// A process that a killed node had just forked shows its run id only once it executes its program. That takes far less.
-const FORK_GRACE: Duration = Duration::from_millis(50);
 
 /// Where and as what servers are run.
 #[derive(Clone, Debug)]
@@ -34,6 +30,14 @@ pub struct Settings {
     pub host: String,
     /// The node's data folder; servers have theirs in `servers/`.
     pub data: PathBuf,
+    /// The program that has the step (`step::VERB`): this one, as `/proc/self/exe`, which also an upgrade leaves as it was.
+    pub step: PathBuf,
+    /// Whom servers run as whose definition names nobody. `None`: `nobody` where the node is root, else the node's own user.
+    pub user: Option<String>,
+    /// May servers be root?
+    pub allow_root: bool,
+    /// What this host lets the node do; found out by [`Supervisor::open`].
+    pub(super) means: Means,
 }
 
 /// Why processes cannot be supervised.
@@ -67,24 +71,43 @@ pub enum ProcessError {
 }
 
 /// What is known of each server's present process; shared with the tasks that make and watch them.
-type Children = Arc<Mutex<BTreeMap<ServerId, Arc<Child>>>>;
+pub(super) type Children = Arc<Mutex<BTreeMap<ServerId, Arc<Child>>>>;
+/// The newest definition of each server that runs.
+pub(super) type Specs = Arc<Mutex<BTreeMap<ServerId, (RunId, Arc<ServerSpec>)>>>;
 
 /// The processes of one node.
 #[derive(Debug)]
 pub struct Supervisor {
-    settings: Arc<Settings>,
-    events: mpsc::Sender<(ServerId, Event)>,
-    children: Children,
-    pool: Arc<PortPool>,
-    sweeper: Sweeper,
+    pub(super) settings: Arc<Settings>,
+    pub(super) events: mpsc::Sender<(ServerId, Event)>,
+    pub(super) children: Children,
+    /// The newest definition of each server that runs, and of which run.
+    specs: Specs,
+    pub(super) pool: Arc<PortPool>,
+    pub(super) sweeper: Sweeper,
     probes: BTreeMap<ServerId, (RunId, AbortHandle)>,
     /// A task per process that is being made or lives.
-    watchers: BTreeMap<ServerId, AbortHandle>,
+    pub(super) watchers: BTreeMap<ServerId, AbortHandle>,
     /// What adopted processes have said of themselves.
-    told: BTreeMap<ServerId, Told>,
+    pub(super) told: BTreeMap<ServerId, Told>,
+    meter: Meter,
+    /// Looks after output.
+    pub(super) upkeep: Option<AbortHandle>,
 }
 
 impl Settings {
+    /// A node whose servers run as it is usual, by the step in this very program.
+    pub fn new(node: PeerName, host: String, data: PathBuf) -> Self {
+        Self {
+            node,
+            host,
+            data,
+            step: PathBuf::from("/proc/self/exe"),
+            user: None,
+            allow_root: false,
+            means: Means::default(),
+        }
+    }
     /// The directory of a server.
     pub(super) fn home(&self, server: &ServerId) -> PathBuf {
         self.servers().join(server.as_str())
@@ -116,25 +139,39 @@ impl Supervisor {
             path: settings.data.clone(),
             source,
         })?;
+        settings.means = Means::find(&settings.node, &settings.data);
+        tracing::info!(means = %settings.means.words(), "servers are confined");
+        settings.user = make::default_user(settings.user.take());
+        if user::is_root() {
+            let_through(&settings.data)?;
+            let_through(&folder)?;
+        }
         for left in std::fs::read_dir(settings.trash()).into_iter().flatten().flatten() {
             empty_trash(left.path());
         }
+        let children = Children::default();
         let mut supervisor = Self {
             settings: Arc::new(settings),
             events,
-            children: Children::default(),
+            meter: Meter::new(children.clone()),
+            children,
+            specs: Specs::default(),
             pool: Arc::new(PortPool::default()),
             sweeper: Sweeper::start(),
             probes: BTreeMap::new(),
             watchers: BTreeMap::new(),
             told: BTreeMap::new(),
+            upkeep: None,
         };
         let adopted = supervisor.adopt_all(&folder)?;
+        supervisor.settings.means.tidy();
+        supervisor.begin_upkeep();
         Ok((supervisor, adopted))
     }
 
     /// Makes a process; `Spawned` or `SpawnFailed` comes, and `Exited` after the first.
     pub fn spawn(&mut self, server: ServerId, run: RunId, spec: Arc<ServerSpec>, peers: String) {
+        self.specs().insert(server.clone(), (run, spec.clone()));
         let start = Start {
             server: server.clone(),
             run,
@@ -160,7 +197,7 @@ impl Supervisor {
                 }
             };
             let pid = started.mark.pid;
-            let child = Arc::new(Child::new(run, &started.mark, started.fd));
+            let child = Arc::new(Child::new(run, &started.mark, started.fd, started.group));
             lock(&children).insert(id.clone(), child.clone());
             let ports = started.ports;
             tell(&events, &id, Event::Spawned { run, pid, ports }).await;
@@ -169,19 +206,13 @@ impl Supervisor {
         self.watchers.insert(server, task.abort_handle());
     }
 
-    /// SIGTERM to the process group of this run, if it lives.
-    pub fn terminate(&self, server: &ServerId, run: RunId) {
-        if let Some(child) = self.child(server, run) {
-            child.terminate();
-        }
-    }
     /// A signal to the process of this run, if it lives; not to its group.
     pub fn signal(&self, server: &ServerId, run: RunId, signal: Signal) {
         if let Some(child) = self.child(server, run) {
             child.tell(signal);
         }
     }
-    /// SIGKILL to the process group of this run, if it lives.
+    /// SIGKILL to all of this run, if it lives.
     pub fn kill(&self, server: &ServerId, run: RunId) {
         if let Some(child) = self.child(server, run) {
             child.kill();
@@ -253,6 +284,7 @@ impl Supervisor {
     pub fn delete(&mut self, server: &ServerId) -> Result<(), ProcessError> {
         self.watchers.remove(server);
         self.probes.remove(server);
+        self.specs().remove(server);
         let (home, trash) = (self.settings.home(server), self.settings.trash());
         if !home.exists() {
             return Ok(());
@@ -269,151 +301,28 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The end of a server's output.
-    ///
-    /// # Errors
-    /// A text for people.
-    pub fn logs(&self, server: &ServerId, stderr: bool, lines: u32) -> Result<LogReport, String> {
-        let name = if stderr { "stderr.log" } else { "stdout.log" };
-        logs::tail(&self.settings.home(server).join(name), lines)
+    /// Reads what servers wrote.
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(self.settings.clone())
+    }
+    /// Looks at what servers use.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+    /// What bounds servers on this host, and what finds their leftovers, in one line.
+    pub fn means(&self) -> String {
+        self.settings.means.words()
     }
 
-    /// Adopts each leader that still runs; what is left of runs without one is ended.
-    fn adopt_all(&mut self, folder: &Path) -> Result<BTreeMap<ServerId, Running>, ProcessError> {
-        let records = self.recorded(folder)?;
-        let mut found = find::all_runs();
-        let intents = records.values().filter(|record| record.process.is_none());
-        if intents.into_iter().any(|record| !found.contains_key(&record.run)) {
-            std::thread::sleep(FORK_GRACE);
-            found = find::all_runs();
-        }
-        let mut adopted = BTreeMap::new();
-        let mut leaderless = Vec::new();
-        for (server, record) in records {
-            let left = found.get(&record.run).map_or(&[][..], Vec::as_slice);
-            match self.adopt(&server, record, left)? {
-                Ok(running) => drop(adopted.insert(server, running)),
-                Err(run) if !left.is_empty() => leaderless.push(run),
-                Err(_) => (),
-            }
-        }
-        if !leaderless.is_empty() {
-            sweep::end_all(&leaderless);
-        }
-        Ok(adopted)
+    /// The newest definitions.
+    pub(super) fn specs(&self) -> MutexGuard<'_, BTreeMap<ServerId, (RunId, Arc<ServerSpec>)>> {
+        self.specs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub(super) fn specs_shared(&self) -> Specs {
+        self.specs.clone()
     }
 
-    /// Every server that was ever started here, with the record of its last start.
-    fn recorded(&self, folder: &Path) -> Result<BTreeMap<ServerId, Record>, ProcessError> {
-        let fault = |source| ProcessError::Folder {
-            step: "list",
-            path: folder.to_owned(),
-            source,
-        };
-        let new_boot = journal::is_new_boot(folder, &find::boot())?;
-        let mut records = BTreeMap::new();
-        for entry in std::fs::read_dir(folder).map_err(fault)? {
-            let name = entry.map_err(fault)?.file_name();
-            let Some(server) = name.to_str().and_then(|name| name.parse::<ServerId>().ok()) else {
-                continue;
-            };
-            match Record::read(&self.settings.home(&server)) {
-                Ok(record) => records.extend(record.map(|record| (server, record))),
-                Err(JournalError::Damaged { path, reason }) if new_boot => {
-                    tracing::warn!(%server, reason, "the machine's crash tore the record of a process; that ended with it");
-                    std::fs::remove_file(&path).map_err(fault)?;
-                }
-                // The others go on. This one is not started, and says why, until somebody has looked.
-                Err(error @ JournalError::Damaged { .. }) => tracing::error!(%server, %error, "record damaged"),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(records)
-    }
-
-    /// The leader of a record's run, if it still runs: by its mark, or for an intent by the run in its environment (`left`).
-    /// Else the run.
-    fn adopt(
-        &mut self,
-        server: &ServerId,
-        mut record: Record,
-        left: &[Found],
-    ) -> Result<Result<Running, RunId>, ProcessError> {
-        let run = record.run;
-        let mark = match &record.process {
-            Some(mark) => Some(mark.clone()),
-            None => left
-                .iter()
-                .find(|found| found.leads)
-                .and_then(|leader| find::mark(leader.pid)),
-        };
-        let Some(mark) = mark.filter(find::lives) else {
-            return Ok(Err(run));
-        };
-        let pid = mark.pid;
-        let fault = |error: rustix::io::Errno| ProcessError::Watch {
-            server: server.clone(),
-            pid,
-            source: error.into(),
-        };
-        let fd = match signal::pidfd(pid) {
-            Err(rustix::io::Errno::SRCH) => return Ok(Err(run)),
-            fd => fd.map_err(fault)?,
-        };
-        if !find::lives(&mark) {
-            // It ended between the two looks; the descriptor may stand for a stranger.
-            return Ok(Err(run));
-        }
-        if record.process.is_none() {
-            record.process = Some(mark.clone());
-            record.write(&self.settings.home(server))?;
-        }
-        self.pool.adopt(run, &record.ports);
-        let ear = self.listen_again(server, &record, &mark);
-        let child = Arc::new(Child::new(run, &mark, fd));
-        lock(&self.children).insert(server.clone(), child.clone());
-        let (children, pool) = (self.children.clone(), self.pool.clone());
-        let watching = watch(
-            child,
-            server.clone(),
-            children,
-            pool,
-            self.sweeper.clone(),
-            self.events.clone(),
-            ear,
-        );
-        self.watchers
-            .insert(server.clone(), tokio::spawn(watching).abort_handle());
-        Ok(Ok(Running {
-            run,
-            spec: record.spec,
-            pid,
-            ports: record.ports,
-        }))
-    }
-
-    /// Goes on listening to an adopted process, and remembers what it has said, or that it was given enough time.
-    fn listen_again(&mut self, server: &ServerId, record: &Record, mark: &Mark) -> Option<Ear> {
-        let home = self.settings.home(server);
-        let told = match record.spec.ready {
-            Ready::Notify => notify::remembered(&home, record.run),
-            Ready::After(time) => Ok(Told {
-                ready: find::age(mark) >= time,
-                ..Told::default()
-            }),
-            Ready::AtOnce | Ready::Tcp(_) | Ready::Http { .. } => Ok(Told::default()),
-        };
-        let told = told.unwrap_or_else(|error| {
-            tracing::warn!(%server, %error, "what the server said of itself is lost");
-            Told::default()
-        });
-        if told != Told::default() {
-            self.told.insert(server.clone(), told);
-        }
-        Ear::adopt(record.run, &record.spec, &home)
-    }
-
-    fn child(&self, server: &ServerId, run: RunId) -> Option<Arc<Child>> {
+    pub(super) fn child(&self, server: &ServerId, run: RunId) -> Option<Arc<Child>> {
         let child = lock(&self.children).get(server).cloned();
         child.filter(|child| child.run() == run)
     }
@@ -423,13 +332,14 @@ impl Drop for Supervisor {
     /// Nothing is watched any more; the processes go on.
     fn drop(&mut self) {
         let probes = self.probes.values().map(|(_, task)| task);
-        for task in self.watchers.values().chain(probes) {
+        for task in self.watchers.values().chain(probes).chain(&self.upkeep) {
             task.abort();
         }
+        self.settings.means.close();
     }
 }
 
-async fn watch(
+pub(super) async fn watch(
     child: Arc<Child>,
     server: ServerId,
     children: Children,
@@ -459,12 +369,12 @@ async fn watch(
     tell(&events, &server, Event::Exited { run, how }).await;
 }
 
-async fn tell(events: &mpsc::Sender<(ServerId, Event)>, server: &ServerId, event: Event) {
+pub(super) async fn tell(events: &mpsc::Sender<(ServerId, Event)>, server: &ServerId, event: Event) {
     // The node is gone when nobody listens; its next life finds out by itself.
     drop(events.send((server.clone(), event)).await);
 }
 
-fn lock(children: &Children) -> std::sync::MutexGuard<'_, BTreeMap<ServerId, Arc<Child>>> {
+pub(super) fn lock(children: &Children) -> MutexGuard<'_, BTreeMap<ServerId, Arc<Child>>> {
     children.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -474,6 +384,21 @@ fn create_folder(path: &Path) -> Result<(), ProcessError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// A folder of root's that servers of other users have to pass through. What lies in it is closed to them by itself.
+fn let_through(folder: &Path) -> Result<(), ProcessError> {
+    use std::os::unix::fs::PermissionsExt;
+    let fault = |source| ProcessError::Folder {
+        step: "let servers' users pass through",
+        path: folder.to_owned(),
+        source,
+    };
+    let mode = std::fs::metadata(folder).map_err(fault)?.permissions().mode();
+    if mode & 0o011 == 0o011 {
+        return Ok(());
+    }
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode | 0o011)).map_err(fault)
 }
 
 /// Deletes a tree beside the node's work: it may be large.

@@ -35,6 +35,8 @@ pub struct Config {
     pub rules: Rules,
     /// What people and programs want to know of the node.
     pub about: About,
+    /// What bounds servers on this host, in one line for people.
+    pub means: String,
 }
 
 /// What people and programs want to know of the node; it decides nothing.

@@ -8,7 +8,7 @@ use crate::pure::base::{PeerName, RunId, ServerId, Signal, Time};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::model::ServerSpec;
 use crate::pure::protocol::node::{Drained, Past};
-use crate::pure::protocol::report::Happening;
+use crate::pure::protocol::report::{Happening, LogPosition};
 use crate::pure::protocol::{Message, ReplyTo, Response, Target};
 use crate::pure::supervisor::{Marks, Probe};
 use std::collections::BTreeMap;
@@ -21,6 +21,19 @@ pub enum Asker {
     Client(ReplyTo),
     /// A registry, with the number of its `Ask`.
     Peer(PeerName, u64),
+}
+
+/// What somebody wants to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedLog {
+    /// Standard error instead of standard output.
+    pub stderr: bool,
+    /// A log file that the server declares, by name, instead of either. It is declared.
+    pub file: Option<String>,
+    /// How many lines from the end.
+    pub lines: u32,
+    /// From there on instead of from the end.
+    pub at: Option<LogPosition>,
 }
 
 /// One thing to do.
@@ -81,12 +94,23 @@ pub enum Effect {
         /// Which start.
         run: RunId,
     },
-    /// SIGTERM to the process group.
+    /// A running server has a new definition that needs no new process: write its files, tell it where they changed.
+    Refresh {
+        /// The server.
+        server: ServerId,
+        /// Which start.
+        run: RunId,
+        /// The new definition.
+        spec: Arc<ServerSpec>,
+    },
+    /// Ask the process group to end: by the stop command or the signal of the newest definition.
     Terminate {
         /// The server.
         server: ServerId,
         /// Which start.
         run: RunId,
+        /// The newest definition.
+        spec: Arc<ServerSpec>,
     },
     /// SIGKILL to the process group.
     Kill {
@@ -100,14 +124,19 @@ pub enum Effect {
         /// The server.
         server: ServerId,
     },
-    /// Read the end of a server's output, then say `LogsRead`.
-    ReadLogs {
+    /// See what a server uses, then say `UsageRead`.
+    ReadUsage {
         /// The server.
         server: ServerId,
-        /// Standard error instead of standard output.
-        stderr: bool,
-        /// How many lines from the end.
-        lines: u32,
+        /// Who asked.
+        to: Asker,
+    },
+    /// Read a server's output or a log file that it declares, then say `LogsRead`.
+    ReadLogs {
+        /// The server, as it is defined now.
+        spec: Arc<ServerSpec>,
+        /// What.
+        wanted: WantedLog,
         /// Who asked.
         to: Asker,
     },

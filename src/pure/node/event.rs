@@ -4,7 +4,7 @@ use super::effect::Asker;
 use crate::pure::base::{Address, PeerName, ServerId};
 use crate::pure::membership::{Change, PeerCard};
 use crate::pure::protocol::node::Loads;
-use crate::pure::protocol::report::LogReport;
+use crate::pure::protocol::report::{LogReport, UsageReport};
 use crate::pure::protocol::{Message, ReplyTo, Request};
 use crate::pure::supervisor;
 use std::time::Duration;
@@ -66,6 +66,13 @@ pub enum Event {
         id: ServerId,
         /// What.
         event: supervisor::Event,
+    },
+    /// What a server uses was looked at, or could not be.
+    UsageRead {
+        /// Who asked.
+        to: Asker,
+        /// What came out; an error is a text for people.
+        result: Result<UsageReport, String>,
     },
     /// The end of a server's output was read, or could not be.
     LogsRead {

@@ -205,6 +205,7 @@ impl Node {
             Event::Server { id, event } => self.server_event(&id, event, moment),
             Event::LogsRead { to, result } if self.explained(&to, &result) => (),
             Event::LogsRead { to, result } => self.logs_read(to, result),
+            Event::UsageRead { to, result } => self.usage_read(to, result),
             Event::Load(load) => self.load = load,
             Event::Shutdown => self.shutdown(moment),
             Event::Wake => self.wake(moment),
@@ -253,6 +254,7 @@ impl Node {
             load_longer: (self.load.five, self.load.fifteen),
             drained: self.drained.is_some(),
             labels: self.config.about.labels.clone(),
+            means: self.config.means.clone(),
         }
     }
     /// How many servers are in each state; states without servers are left out.

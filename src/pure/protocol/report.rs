@@ -178,6 +178,9 @@ pub struct NodeReport {
     /// For people and programs.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// What bounds its servers, and what finds their leftovers, in one line.
+    #[serde(default)]
+    pub means: String,
 }
 
 /// One application among all.
@@ -282,12 +285,56 @@ pub struct Resolved {
 }
 
 /// The end of a server's output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogReport {
     /// The file on the node.
     pub file: String,
     /// Its last lines; bytes that are no UTF-8 are replaced.
     pub text: String,
+    /// Where to read on.
+    #[serde(default)]
+    pub next: LogPosition,
+    /// Where the file ended when this was read.
+    #[serde(default)]
+    pub end: LogPosition,
+    /// There was more to read than an answer holds: ask again from `next`.
+    #[serde(default)]
+    pub more: bool,
+    /// Bytes between the position that was asked for and the first of the text, which are kept no longer.
+    #[serde(default)]
+    pub missed: u64,
+}
+
+/// A place in a log file that stays the same place when the file is rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Which file, as its file system numbers it.
+    pub file: u64,
+    /// Bytes before it since the file was begun, those that were rotated away included.
+    pub offset: u64,
+}
+
+/// What the run of a server uses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsageReport {
+    /// The server.
+    pub id: ServerId,
+    /// The leader of its process group.
+    pub pid: u32,
+    /// When it started.
+    pub started: WallTime,
+    /// Processor time so far; with control groups also of processes that have ended.
+    pub cpu_seconds: f64,
+    /// Share of one processor since somebody last looked, in percent; null for the first look.
+    pub cpu_percent: Option<f64>,
+    /// Memory that is in RAM; what processes share counts for each of them.
+    pub memory_bytes: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Processes.
+    pub processes: u64,
+    /// Threads, at least one a process.
+    pub tasks: u64,
 }
 
 /// Something that happened, for `floe watch`, the log and the metrics: each state change has one.

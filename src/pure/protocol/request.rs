@@ -4,8 +4,8 @@ use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
 use super::node::{ExplainReport, NodeDetail};
 use super::report::{
-    ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogReport, NodeRow, PeerRow,
-    PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport,
+    ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogPosition, LogReport,
+    NodeRow, PeerRow, PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport, UsageReport,
 };
 use super::update::{Change, Conditions, Forecast, Outcome};
 use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId, Signal};
@@ -147,7 +147,12 @@ pub enum Request {
         /// Which.
         server: ServerId,
     },
-    /// The end of a server's output; passed on to its node.
+    /// What a server uses now; passed on to its node.
+    Usage {
+        /// Which.
+        server: ServerId,
+    },
+    /// The end of a server's output or of a log file that it declares, or what follows a position; passed on to its node.
     Logs {
         /// Which.
         server: ServerId,
@@ -155,6 +160,12 @@ pub enum Request {
         stderr: bool,
         /// How many lines from the end.
         lines: u32,
+        /// A log file that the server declares, by name, instead of either.
+        #[serde(default)]
+        file: Option<String>,
+        /// From there on instead of from the end.
+        #[serde(default)]
+        at: Option<LogPosition>,
     },
     /// The answering registry's log as a whole, whatever its standing.
     LogSummary,
@@ -298,6 +309,7 @@ pub enum Response {
     /// The command was carried out; how the server stands now.
     Commanded(Box<ServerReport>),
     Logs(LogReport),
+    Usage(Box<UsageReport>),
     /// Of `Promote`.
     Promotion(Box<PromotionReport>),
     LogSummary(Box<LogSummary>),

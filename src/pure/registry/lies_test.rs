@@ -95,6 +95,7 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         load_longer: (Load::default(), Load::default()),
         drained: false,
         labels: std::collections::BTreeMap::new(),
+        means: String::new(),
     };
     let mut messages = vec![
         Message::Status(status(lie, None)),

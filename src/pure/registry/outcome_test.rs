@@ -34,6 +34,7 @@ fn sight(state: ServerState, enabled: bool, reason: &str, held: bool) -> NodeSig
             load: Load::default(),
             load_longer: Default::default(),
             drained: false,
+            means: String::new(),
             labels: BTreeMap::default(),
             host: String::new(),
         },

@@ -57,6 +57,7 @@ impl View {
             | Request::Command { .. }
             | Request::Activate { .. }
             | Request::Logs { .. }
+            | Request::Usage { .. }
             | Request::LogSummary
             | Request::LogRows { .. }
             | Request::Contents { .. }

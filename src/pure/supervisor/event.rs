@@ -82,6 +82,13 @@ pub enum Event {
         /// How.
         how: Exit,
     },
+    /// Something about a running process that people should know: a stop command failed, files could not be written.
+    Noted {
+        /// Which.
+        run: RunId,
+        /// What.
+        reason: String,
+    },
     /// A time that was asked for may have come.
     Timer,
     /// The process says something of itself.
@@ -122,10 +129,20 @@ pub enum Action {
         /// Which.
         run: RunId,
     },
-    /// SIGTERM to the process group.
+    /// It has a new definition that needs no new process: write its files, and tell it where they changed. Also what the
+    /// shell needs of the newest definition (how to stop it, how much output to keep) comes by this.
+    Refresh {
+        /// Which.
+        run: RunId,
+        /// The new definition.
+        spec: Arc<ServerSpec>,
+    },
+    /// Ask the process group to end, as the newest definition says.
     Terminate {
         /// Which.
         run: RunId,
+        /// The newest definition.
+        spec: Arc<ServerSpec>,
     },
     /// SIGKILL to the process group.
     Kill {

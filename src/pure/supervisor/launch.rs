@@ -2,9 +2,10 @@
 //!
 //! Only the node's own variables are left in a definition; everything else was replaced before it came here.
 
+use super::properties;
 use crate::pure::base::{Address, ApplicationName, PeerName, RunId, ServerId};
 use crate::pure::model::substitute::SubstituteError;
-use crate::pure::model::{AdapterSpec, Ready, ServerSpec, fill};
+use crate::pure::model::{AdapterSpec, PropertyFile, Ready, ServerSpec, fill};
 use std::collections::BTreeMap;
 
 /// Ports by name, as a process got them.
@@ -19,6 +20,8 @@ pub struct Place<'a> {
     pub host: &'a str,
     /// What `${server.data}` gives: the server's own directory.
     pub data: &'a str,
+    /// What `${server.config}` gives: where the node writes the server's files.
+    pub config: &'a str,
     /// Addresses of peers that the server can ask, separated by commas.
     pub peers: &'a str,
     /// This start.
@@ -84,18 +87,55 @@ pub enum LaunchError {
 /// # Errors
 /// [`LaunchError`]: the definition is wrong, trying again without a new one is useless.
 pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchError> {
-    let fill = |text: &str| {
-        let filled = fill(text, &|name| lookup(name, place));
-        let text = filled.map_err(|why| LaunchError::Text {
-            text: text.to_owned(),
-            why,
-        })?;
-        if text.contains('\0') {
-            return Err(LaunchError::Zero { text });
-        }
-        Ok(text)
+    let launch = prepare_command(&spec.run, spec, place)?;
+    if let Ready::Tcp(adapter) | Ready::Http { adapter, .. } = &spec.ready
+        && probe(spec, place.host, place.ports).is_none()
+    {
+        let endpoint = endpoint_of(spec, adapter, place.host, place.ports).unwrap_or_default();
+        let adapter = adapter.clone();
+        return Err(LaunchError::Readiness { adapter, endpoint });
+    }
+    Ok(launch)
+}
+
+/// The stop command of a server that runs as process `pid`, with everything else as the server has it.
+///
+/// # Errors
+/// [`LaunchError`], as for [`prepare`].
+pub fn prepare_stop(spec: &ServerSpec, place: &Place<'_>, pid: u32) -> Result<Launch, LaunchError> {
+    let mut launch = prepare_command(&spec.stop.command, spec, place)?;
+    launch.environment.insert("FLOE_PID".to_owned(), pid.to_string());
+    Ok(launch)
+}
+
+/// The files that the server finds in `${server.config}`, by name with their texts.
+///
+/// # Errors
+/// [`LaunchError`], as for [`prepare`].
+pub fn prepare_files(spec: &ServerSpec, place: &Place<'_>) -> Result<Vec<(String, String)>, LaunchError> {
+    let text_of = |file: &PropertyFile| {
+        let filled = file
+            .properties
+            .iter()
+            .map(|(key, value)| Ok((key.as_str(), fill_text(value, place)?)));
+        let filled: Vec<(&str, String)> = filled.collect::<Result<_, LaunchError>>()?;
+        let text = properties::text(filled.iter().map(|(key, value)| (*key, value.as_str())));
+        Ok((file.name.clone(), text))
     };
-    let mut words = spec.run.iter().map(|word| fill(word));
+    spec.files.iter().map(text_of).collect()
+}
+
+/// The path of a log file that the server declares.
+///
+/// # Errors
+/// [`LaunchError`], as for [`prepare`].
+pub fn prepare_path(text: &str, place: &Place<'_>) -> Result<String, LaunchError> {
+    fill_text(text, place)
+}
+
+fn prepare_command(run: &[String], spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchError> {
+    let fill = |text: &str| fill_text(text, place);
+    let mut words = run.iter().map(|word| fill(word));
     let program = words.next().ok_or(LaunchError::NoProgram)??;
     if program.is_empty() {
         return Err(LaunchError::NoProgram);
@@ -108,19 +148,24 @@ pub fn prepare(spec: &ServerSpec, place: &Place<'_>) -> Result<Launch, LaunchErr
     // Ours win: what floe says of a server is always true.
     environment.extend(own_variables(&spec.id, &spec.application, place));
     let directory = spec.directory.as_deref().map_or(Ok(place.data.to_owned()), fill)?;
-    if let Ready::Tcp(adapter) | Ready::Http { adapter, .. } = &spec.ready
-        && probe(spec, place.host, place.ports).is_none()
-    {
-        let endpoint = endpoint_of(spec, adapter, place.host, place.ports).unwrap_or_default();
-        let adapter = adapter.clone();
-        return Err(LaunchError::Readiness { adapter, endpoint });
-    }
     Ok(Launch {
         program,
         arguments,
         environment,
         directory,
     })
+}
+
+fn fill_text(text: &str, place: &Place<'_>) -> Result<String, LaunchError> {
+    let filled = fill(text, &|name| lookup(name, place));
+    let text = filled.map_err(|why| LaunchError::Text {
+        text: text.to_owned(),
+        why,
+    })?;
+    if text.contains('\0') {
+        return Err(LaunchError::Zero { text });
+    }
+    Ok(text)
 }
 
 /// Endpoints by adapter id: what the process published by the adapter's name, else what the definition says. An endpoint
@@ -214,6 +259,7 @@ fn lookup(name: &str, place: &Place<'_>) -> Option<String> {
         "node.host" => Some(place.host.to_owned()),
         "node.name" => Some(place.node.to_string()),
         "server.data" => Some(place.data.to_owned()),
+        "server.config" => Some(place.config.to_owned()),
         _ => port(name, place.ports),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pure::model::diff::{View, diff};
-use crate::pure::model::{Activation, AdapterSpec, DisableAfter, PropertyFile};
+use crate::pure::model::{Activation, AdapterSpec, DisableAfter, PropertyFile, Stop};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ fn prepared(spec: &ServerSpec) -> Result<Launch, LaunchError> {
             node: &"n1".parse().unwrap(),
             host: "127.0.0.1",
             data: "/data/web-1",
+            config: "/config/web-1",
             peers: "a:1,b:2",
             run: RunId::from_bits(7),
             ports: &ports,
@@ -225,4 +226,44 @@ proptest! {
         prop_assert_eq!(plan.unchanged.len() == 1, old == new);
         prop_assert_eq!(plan.details.is_empty(), old == new, "{:?}", plan);
     }
+}
+
+#[test]
+fn files_and_stop_commands_know_what_the_server_knows() {
+    let spec = ServerSpec {
+        files: vec![PropertyFile {
+            name: "server.cfg".into(),
+            properties: BTreeMap::from([
+                ("Log.Path".into(), "${server.data}/log #1".into()),
+                ("Port".into(), "${port.http}$$".into()),
+            ]),
+        }],
+        stop: Stop {
+            command: vec!["bin/stop".into(), "${server.config}/server.cfg".into()],
+            signal: None,
+        },
+        ..spec()
+    };
+    let ports = BTreeMap::from([("http".into(), 8080)]);
+    let place = Place {
+        node: &"n1".parse().unwrap(),
+        host: "127.0.0.1",
+        data: "/data/web-1",
+        config: "/config/web-1",
+        peers: "",
+        run: RunId::from_bits(7),
+        ports: &ports,
+    };
+    let text = "Log.Path=/data/web-1/log \\#1\nPort=8080$\n";
+    assert_eq!(
+        prepare_files(&spec, &place),
+        Ok(vec![("server.cfg".into(), text.into())])
+    );
+    let stop = prepare_stop(&spec, &place, 42).unwrap();
+    assert_eq!(
+        (stop.program.as_str(), stop.arguments),
+        ("bin/stop", vec!["/config/web-1/server.cfg".to_owned()])
+    );
+    assert_eq!(stop.environment["FLOE_PID"], "42");
+    assert_eq!(stop.environment["FLOE_SERVER"], "web-1");
 }

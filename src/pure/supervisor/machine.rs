@@ -164,6 +164,7 @@ impl Machine {
             Event::Ready { run } => self.ready(run, moment),
             Event::Said { run, word } => self.said(run, word, moment),
             Event::Exited { run, how } => self.exited(run, how, moment, out),
+            Event::Noted { run, reason } => self.noted(run, reason),
             Event::Timer => self.timer(moment, out),
         }
         if before != self.shown() {

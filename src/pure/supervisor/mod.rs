@@ -6,6 +6,7 @@ pub mod exit;
 pub mod launch;
 pub mod machine;
 pub mod notice;
+pub mod properties;
 pub mod report;
 
 pub use event::{Action, Event, Running, Why};

@@ -132,7 +132,11 @@ impl Grid {
             .map(|peer| format!("\"{}\"", self.address(peer)))
             .collect();
         let section = if daemon.role.is_empty() {
-            format!("[node]\nhost = \"127.0.0.1\"\n{}", daemon.more)
+            format!(
+                "[node]\nhost = \"127.0.0.1\"\nuser = \"{}\"\nallow_root = true\n{}",
+                user(),
+                daemon.more
+            )
         } else {
             format!("[registry]\nrole = \"{}\"\n{}", daemon.role, daemon.more)
         };
@@ -466,6 +470,11 @@ impl Drop for Grid {
         for pid in process::of_grid(&self.folder) {
             process::signal(pid, Signal::KILL);
         }
+        for (name, daemon) in &self.daemons {
+            if let (true, Ok(node)) = (daemon.role.is_empty(), daemon.name.parse()) {
+                floe::io::process::forget_groups(&node, &self.data(name));
+            }
+        }
         if std::thread::panicking() {
             self.print_logs();
         }
@@ -485,6 +494,11 @@ impl Grid {
             eprintln!("---- the end of the log of {name}\n{}", end.join("\n"));
         }
     }
+}
+
+/// Servers run as whoever runs the test.
+fn user() -> u32 {
+    rustix::process::getuid().as_raw()
 }
 
 /// A fresh id for one update.

@@ -6,6 +6,7 @@ mod catching_up;
 mod claims;
 mod commands;
 mod comparing;
+mod craft;
 mod crashes;
 mod dev;
 mod disk;

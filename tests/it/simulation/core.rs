@@ -236,6 +236,7 @@ impl From<node::Effect> for Effect {
             From::Spawn { .. }
             | From::Probe { .. }
             | From::StopProbe { .. }
+            | From::Refresh { .. }
             | From::Terminate { .. }
             | From::Kill { .. }
             | From::Delete { .. }
@@ -243,6 +244,7 @@ impl From<node::Effect> for Effect {
             | From::Drained(_)
             | From::Past { .. }
             | From::Signal { .. }
+            | From::ReadUsage { .. }
             | From::Finished => Self::Process(Box::new(effect)),
         }
     }

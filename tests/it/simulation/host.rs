@@ -56,7 +56,7 @@ impl World {
                 let event = supervisor::Event::Ready { run };
                 self.tell(index, server, event, wait);
             }
-            Effect::Terminate { server, run } => {
+            Effect::Terminate { server, run, .. } => {
                 let listens = !self.chance.hits(1, 8);
                 if listens {
                     let longest = self.chance.pick(&[1_000, 50_000, 1_000_000]);

@@ -142,7 +142,7 @@ pub(super) fn effect_words(effect: &Effect) -> Option<String> {
 fn process_words(act: &node::Effect) -> Option<String> {
     Some(match act {
         node::Effect::Spawn { server, run, .. } => format!("spawns {server} {run:?}"),
-        node::Effect::Terminate { server, run } => format!("terminates {server} {run:?}"),
+        node::Effect::Terminate { server, run, .. } => format!("terminates {server} {run:?}"),
         node::Effect::Kill { server, run } => format!("kills {server} {run:?}"),
         node::Effect::Delete { server } => format!("deletes {server}"),
         node::Effect::Finished => "finished".to_owned(),

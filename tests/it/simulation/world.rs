@@ -194,6 +194,7 @@ impl World {
             on_stop,
             rules: self.setup.node_rules,
             about: node::About::default(),
+            means: String::new(),
         };
         let restored = Restored {
             identity: peer.disk.identity.clone(),

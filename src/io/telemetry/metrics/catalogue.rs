@@ -49,7 +49,8 @@ pub enum On {
 pub struct Label {
     /// Its name.
     pub name: &'static str,
-    /// All its values; empty only where the one value is known at start (`floe_build_info`).
+    /// All its values; empty only where the one value is known at start (`floe_build_info`), and for `server`, whose ids
+    /// are bounded by who tells them.
     pub values: &'static [&'static str],
 }
 
@@ -65,6 +66,10 @@ impl Metric {
                 plain("_count"),
             ],
         }
+    }
+    /// Does a label hold ids? Then there is no series before there is such a thing.
+    pub fn is_open(&self) -> bool {
+        self.labels.iter().any(|label| label.name == "server")
     }
     /// Every combination of label values.
     pub fn combinations(&self) -> Vec<Vec<&'static str>> {
@@ -332,6 +337,7 @@ pub const CATALOGUE: &[Metric] = &[
                     "command",
                     "activate",
                     "logs",
+                    "usage",
                 ],
             ),
             label(
@@ -395,6 +401,69 @@ pub const CATALOGUE: &[Metric] = &[
         On::Node,
         &[label("kind", &["clean", "error", "signal"])],
         "Server processes that ended: with status 0, with another status, by a signal.",
+    ),
+    usage(
+        "floe_node_servers_cpu_seconds_total",
+        Kind::Counter,
+        Some(Unit::Seconds),
+        &[],
+        "Processor time of this node's servers, in seconds.",
+    ),
+    usage(
+        "floe_node_servers_memory_bytes",
+        Kind::Gauge,
+        Some(Unit::Bytes),
+        &[],
+        "Memory in RAM of this node's servers.",
+    ),
+    usage(
+        "floe_node_servers_open_fds",
+        Kind::Gauge,
+        None,
+        &[],
+        "Open descriptors of this node's servers.",
+    ),
+    usage(
+        "floe_node_servers_tasks",
+        Kind::Gauge,
+        None,
+        &[],
+        "Threads of this node's servers.",
+    ),
+    usage(
+        "floe_server_cpu_seconds_total",
+        Kind::Counter,
+        Some(Unit::Seconds),
+        &[label("server", &[])],
+        "Processor time of one server since its start, in seconds; of at most 1,000 servers.",
+    ),
+    usage(
+        "floe_server_memory_bytes",
+        Kind::Gauge,
+        Some(Unit::Bytes),
+        &[label("server", &[])],
+        "Memory in RAM of one server.",
+    ),
+    usage(
+        "floe_server_open_fds",
+        Kind::Gauge,
+        None,
+        &[label("server", &[])],
+        "Open descriptors of one server.",
+    ),
+    usage(
+        "floe_server_tasks",
+        Kind::Gauge,
+        None,
+        &[label("server", &[])],
+        "Threads of one server.",
+    ),
+    usage(
+        "floe_server_start_time_seconds",
+        Kind::Gauge,
+        Some(Unit::Seconds),
+        &[label("server", &[])],
+        "When one server started, in seconds since 1970.",
     ),
     gauge(
         "floe_node_obeyed_epoch",
@@ -471,6 +540,23 @@ const fn gauge(name: &'static str, on: On, help: &'static str) -> Metric {
         unit: None,
         on,
         labels: &[],
+        help,
+    }
+}
+
+const fn usage(
+    name: &'static str,
+    kind: Kind,
+    unit: Option<Unit>,
+    labels: &'static [Label],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind,
+        unit,
+        on: On::Node,
+        labels,
         help,
     }
 }
@@ -565,7 +651,8 @@ mod tests {
                     "{name}: label {} belongs to the scrape",
                     label.name
                 );
-                assert_eq!(label.values.is_empty(), name == "floe_build_info", "{name}");
+                let open = name == "floe_build_info" || metric.is_open();
+                assert_eq!(label.values.is_empty(), open, "{name}");
             }
         }
     }

@@ -26,6 +26,11 @@ pub fn render(text: &mut String) {
 }
 
 fn write_metric(text: &mut String, name: &str, value: f64) {
+    write_family(text, name, [(String::new(), value)]);
+}
+
+/// One metric of the catalogue with its series: labels in braces, or nothing, and the value.
+pub(super) fn write_family(text: &mut String, name: &str, series: impl IntoIterator<Item = (String, f64)>) {
     let Some(metric) = CATALOGUE.iter().find(|metric| metric.name == name) else {
         return;
     };
@@ -36,7 +41,11 @@ fn write_metric(text: &mut String, name: &str, value: f64) {
     };
     let help = metric.help;
     // Writing to a string cannot fail.
-    let written = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n");
+    let mut written = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    for (labels, value) in series {
+        written = written.and_then(|()| writeln!(text, "{name}{labels} {value}"));
+    }
+    text.push('\n');
     debug_assert!(written.is_ok());
 }
 

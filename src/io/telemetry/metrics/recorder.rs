@@ -6,9 +6,11 @@ use super::handles::{
     Source, StoreMetrics,
 };
 use super::process;
+use super::servers::{self, UsageSource};
 use crate::pure::membership::PeerKind;
 use metrics::{Counter, Gauge, Histogram, Key, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::{Arc, OnceLock};
 
 /// All handles of one daemon, and its text for Prometheus. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +34,17 @@ pub struct Metrics {
     /// State changes.
     pub events: EventMetrics,
     text: PrometheusHandle,
+    usage: Option<Arc<Usage>>,
+}
+
+/// What servers use; on nodes only.
+#[derive(Default)]
+struct Usage(OnceLock<UsageSource>);
+
+impl std::fmt::Debug for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Usage")
+    }
 }
 
 /// Why metrics cannot be installed.
@@ -64,7 +77,17 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut text = self.text.render();
         process::render(&mut text);
+        if let Some(usage) = &self.usage {
+            let usage = usage.0.get().map(|source| source()).unwrap_or_default();
+            servers::render(&mut text, &usage);
+        }
         text
+    }
+    /// From now on each scrape asks this what servers use. Only the first source of a node counts.
+    pub fn set_usage(&self, source: UsageSource) {
+        if let Some(usage) = &self.usage {
+            usage.0.set(source).unwrap_or(());
+        }
     }
     /// To be called every 5 s: moves observations into their buckets. Until then each costs 16 bytes.
     pub fn run_upkeep(&self) {
@@ -86,6 +109,7 @@ impl Metrics {
             http: HttpMetrics::new(&source),
             events: EventMetrics::new(&source),
             text: recorder.handle(),
+            usage: (kind == PeerKind::Node).then(Arc::default),
         }
     }
 }
@@ -174,11 +198,17 @@ mod tests {
     #[test]
     fn every_metric_of_a_daemon_is_there_from_the_start_and_no_other() {
         for (kind, not_there) in [(PeerKind::Registry, On::Node), (PeerKind::Node, On::Registry)] {
-            let wanted = CATALOGUE.iter().filter(|metric| metric.on != not_there);
+            // Servers come one by one when there are any.
+            let wanted = CATALOGUE
+                .iter()
+                .filter(|metric| metric.on != not_there && !metric.is_open());
             let wanted: BTreeSet<String> = wanted.flat_map(Metric::series).map(|(name, _)| name).collect();
             let text = Metrics::new(kind).render();
             assert_eq!(names(&text), wanted, "{kind}");
-            for metric in CATALOGUE.iter().filter(|metric| metric.on != not_there) {
+            for metric in CATALOGUE
+                .iter()
+                .filter(|metric| metric.on != not_there && !metric.is_open())
+            {
                 assert!(
                     text.contains(&format!("# HELP {} {}\n", metric.name, metric.help)),
                     "{}",
@@ -206,6 +236,37 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn servers_are_told_one_by_one() {
+        use super::super::servers::{NodeUsage, ServerUsage};
+        let metrics = Metrics::new(PeerKind::Node);
+        metrics.set_usage(Box::new(|| NodeUsage {
+            memory_bytes: 3,
+            servers: vec![(
+                "web-1".into(),
+                ServerUsage {
+                    tasks: 2,
+                    ..ServerUsage::default()
+                },
+            )],
+            ..NodeUsage::default()
+        }));
+        let text = metrics.render();
+        for line in [
+            "floe_node_servers_memory_bytes 3",
+            "floe_server_tasks{server=\"web-1\"} 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        let wanted: BTreeSet<String> = CATALOGUE
+            .iter()
+            .filter(|metric| metric.on != On::Registry)
+            .flat_map(Metric::series)
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names(&text), wanted);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use super::obey::Sender;
 use crate::pure::base::{ApplicationName, Moment, PeerName, ServerId};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::membership::PeerKind;
-use crate::pure::node::effect::{Asker, Effect};
+use crate::pure::node::effect::{Asker, Effect, WantedLog};
 use crate::pure::node::state::Node;
-use crate::pure::protocol::report::{LogReport, ServerReport};
+use crate::pure::protocol::report::{LogReport, ServerReport, UsageReport};
 use crate::pure::protocol::{ErrorCode, Failure, Message, ReplyTo, Request, Response};
 use std::time::Duration;
 
@@ -100,6 +100,38 @@ impl Node {
         }
     }
 
+    pub(in crate::pure::node) fn usage_read(&mut self, to: Asker, result: Result<UsageReport, String>) {
+        match result {
+            Ok(report) => self.answer(&to, Response::Usage(Box::new(report))),
+            Err(text) => self.fail(&to, Failure::new(ErrorCode::Unavailable, text, "")),
+        }
+    }
+
+    /// Only what a server declares is read, beside its output.
+    fn read_logs(&mut self, asker: Asker, server: &ServerId, wanted: WantedLog) {
+        let Some(known) = self.servers.get(server) else {
+            return self.fail(&asker, self.no_such_server(server));
+        };
+        let spec = known.machine.spec().clone();
+        match &wanted.file {
+            Some(name) if !spec.logs.contains_key(name) => {
+                let declared: Vec<&str> = spec.logs.keys().map(String::as_str).collect();
+                let declared = match declared.as_slice() {
+                    [] => "nothing".to_owned(),
+                    names => names.join(", "),
+                };
+                let message = format!("server {server}: log file {name:?} is not declared; declared: {declared}");
+                let hint = "an application declares them: log = { NAME = \"PATH\" }; its output needs no declaration";
+                self.fail(&asker, Failure::new(ErrorCode::NotFound, message, hint));
+            }
+            _ => self.out.push(Effect::ReadLogs {
+                spec,
+                wanted,
+                to: asker,
+            }),
+        }
+    }
+
     pub(in crate::pure::node) fn answer(&mut self, to: &Asker, response: Response) {
         match to {
             Asker::Client(to) => self.out.push(Effect::Reply {
@@ -144,19 +176,29 @@ impl Node {
             Request::Activate { server } if matches!(asker, Asker::Peer(..)) => {
                 self.order(asker, &server, Order::Activate, deadline, moment);
             }
-            Request::Logs { server, stderr, lines } if self.servers.contains_key(&server) => {
-                self.out.push(Effect::ReadLogs {
-                    server,
+            Request::Logs {
+                server,
+                stderr,
+                lines,
+                file,
+                at,
+            } => {
+                let wanted = WantedLog {
                     stderr,
+                    file,
                     lines,
-                    to: asker,
-                });
+                    at,
+                };
+                self.read_logs(asker, &server, wanted);
             }
-            Request::Logs { server, .. } => self.fail(&asker, self.no_such_server(&server)),
             Request::Explain { server, lines } => self.explain(asker, &server, lines),
             Request::Node { .. } | Request::Drain { .. } | Request::Undrain { .. } | Request::StopNode { .. } => {
                 self.node_request(&asker, actor, &request, moment);
             }
+            Request::Usage { server } if self.servers.contains_key(&server) => {
+                self.out.push(Effect::ReadUsage { server, to: asker });
+            }
+            Request::Usage { server } => self.fail(&asker, self.no_such_server(&server)),
             Request::Peers => self.answer(&asker, Response::Peers(self.peer_rows())),
             Request::Servers { application } => {
                 self.answer(&asker, Response::Servers(self.reports_of(application.as_ref())));

@@ -2,7 +2,7 @@
 
 use crate::pure::base::{Moment, ServerId};
 use crate::pure::model::Activation;
-use crate::pure::node::effect::{Asker, Effect};
+use crate::pure::node::effect::{Asker, Effect, WantedLog};
 use crate::pure::node::state::{Node, Server, Standing};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::node::{ExplainReport, Transition, Word};
@@ -76,12 +76,17 @@ impl Node {
         let Some(server) = self.servers.get(id) else {
             return self.fail(&asker, self.no_such_server(id));
         };
-        let report = self.explanation(server);
+        let (report, spec) = (self.explanation(server), server.machine.spec().clone());
         self.explaining.insert(asker.clone(), report);
-        self.out.push(Effect::ReadLogs {
-            server: id.clone(),
+        let wanted = WantedLog {
             stderr: true,
+            file: None,
             lines: lines.min(LINES_MAX),
+            at: None,
+        };
+        self.out.push(Effect::ReadLogs {
+            spec,
+            wanted,
             to: asker,
         });
     }

@@ -89,7 +89,8 @@ impl Node {
             }
             Action::Probe { run, probe } => Effect::Probe { server, run, probe },
             Action::StopProbe { run } => Effect::StopProbe { server, run },
-            Action::Terminate { run } => Effect::Terminate { server, run },
+            Action::Refresh { run, spec } => Effect::Refresh { server, run, spec },
+            Action::Terminate { run, spec } => Effect::Terminate { server, run, spec },
             Action::Kill { run } => Effect::Kill { server, run },
             Action::Changed => {
                 self.dirty.servers.insert(server);

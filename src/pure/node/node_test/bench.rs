@@ -8,7 +8,7 @@ use crate::pure::membership::{Identity, PeerCard, PeerKind, Remembered};
 use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::node::{About, Config, Effect, Event, Memory, Node, OnStop, Restored, Slice};
 use crate::pure::protocol::message::{Hold, SlicePart};
-use crate::pure::protocol::report::LogReport;
+use crate::pure::protocol::report::{LogPosition, LogReport};
 use crate::pure::protocol::request::Verb;
 use crate::pure::protocol::{Message, ReplyTo, Request, Response};
 use crate::pure::supervisor::{self, Exit, Running};
@@ -155,8 +155,14 @@ impl Bench {
             Effect::Past { server, past } => drop(self.memory.past.insert(server, *past)),
             Effect::Signal { server, signal, .. } => self.signals.push((server, signal)),
             Effect::ReadLogs { to, .. } => {
-                let (file, text) = (String::new(), "last words\n".to_owned());
-                let result = Ok(LogReport { file, text });
+                let result = Ok(LogReport {
+                    file: String::new(),
+                    text: "last words\n".to_owned(),
+                    next: LogPosition::default(),
+                    end: LogPosition::default(),
+                    more: false,
+                    missed: 0,
+                });
                 self.event(Event::LogsRead { to, result });
             }
             Effect::Finished => self.finished = true,
@@ -297,6 +303,7 @@ pub(super) fn config() -> Config {
         on_stop: OnStop::Leave,
         rules: Rules::default(),
         about: About::default(),
+        means: String::new(),
     }
 }
 

@@ -41,6 +41,7 @@ fn report(bench: &mut Bench, servers: &[(&str, ServerState)]) {
         load: Load::default(),
         load_longer: Default::default(),
         drained: false,
+        means: String::new(),
         labels: BTreeMap::default(),
         host: "127.0.0.1".into(),
     };

@@ -194,14 +194,8 @@ impl Registry {
             Request::Command { server, verb } => {
                 self.pass(asked, &server.clone(), Request::Command { server, verb }, moment, out);
             }
-            Request::Logs { server, stderr, lines } => {
-                self.pass(
-                    asked,
-                    &server.clone(),
-                    Request::Logs { server, stderr, lines },
-                    moment,
-                    out,
-                );
+            Request::Logs { ref server, .. } | Request::Usage { ref server } => {
+                self.pass(asked, &server.clone(), request, moment, out);
             }
             Request::Explain { server, lines } => {
                 self.pass(asked, &server.clone(), Request::Explain { server, lines }, moment, out);

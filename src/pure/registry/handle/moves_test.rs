@@ -38,6 +38,7 @@ fn node(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool) -> V
         load: Load::default(),
         load_longer: Default::default(),
         drained: false,
+        means: String::new(),
         labels: BTreeMap::default(),
         host: "127.0.0.1".into(),
     };

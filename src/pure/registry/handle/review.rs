@@ -30,6 +30,7 @@ impl Registry {
             | Request::Watch
             | Request::Plan { .. }
             | Request::Logs { .. }
+            | Request::Usage { .. }
             | Request::LogSummary
             | Request::History { .. }
             | Request::Revision { .. }

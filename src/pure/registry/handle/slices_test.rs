@@ -103,6 +103,7 @@ impl Bench {
             load_longer: (Load::default(), Load::default()),
             drained: false,
             labels: BTreeMap::new(),
+            means: String::new(),
         };
         self.event(Event::Message {
             from: node.parse().unwrap(),

@@ -1,7 +1,7 @@
 //! The life cycle as a table of state and event, and its invariants over arbitrary events.
 
 use super::*;
-use crate::pure::model::{Activation, AdapterSpec, DisableAfter, Ready};
+use crate::pure::model::{Activation, AdapterSpec, DisableAfter, PropertyFile, Ready};
 use crate::pure::supervisor::event::Why;
 use crate::pure::supervisor::exit::Exit;
 use crate::pure::supervisor::notice::Word;
@@ -29,6 +29,17 @@ fn changed(activation: Activation) -> Arc<ServerSpec> {
     let mut spec = spec(activation);
     spec.run.push("--new".into());
     Arc::new(spec)
+}
+
+fn other_files(activation: Activation) -> ServerSpec {
+    let file = PropertyFile {
+        name: "f".into(),
+        properties: BTreeMap::new(),
+    };
+    ServerSpec {
+        files: vec![file],
+        ..spec(activation)
+    }
 }
 
 fn at(second: u64) -> Moment {
@@ -92,6 +103,7 @@ impl Bench {
                     self.did.push("probe");
                 }
                 Action::StopProbe { .. } => self.did.push("stop probe"),
+                Action::Refresh { .. } => self.did.push("refresh"),
                 Action::Terminate { .. } => self.did.push("terminate"),
                 Action::Kill { .. } => self.did.push("kill"),
                 Action::Changed => (),
@@ -125,6 +137,7 @@ impl Bench {
                 self.event(Event::Start(Why::Always));
             }
             "same" => self.event(Event::Respec(self.machine.spec().clone())),
+            "files" => self.event(Event::Respec(Arc::new(other_files(activation)))),
             "manual" => self.event(Event::Respec(Arc::new(spec(Activation::Manual)))),
             "spawned" => self.event(Event::Spawned {
                 run,
@@ -207,6 +220,11 @@ manual    | start spawned ready restart                        | deactivating   
 manual    | start spawned ready restart exit                   | activating           | spawn, probe, terminate, spawn
 manual    | start spawned ready restart disable exit           | inactive             | spawn, probe, terminate
 manual    | start spawned ready same                           | active               | spawn, probe
+manual    | start spawned ready files files                    | active               | spawn, probe, refresh
+manual    | start files spawned ready                          | active               | spawn, probe, refresh
+manual    | files start spawned ready                          | active               | spawn, probe
+manual    | start spawned ready disable files                  | active               | spawn, probe, refresh
+manual    | start spawned ready stop files exit                | inactive             | spawn, probe, terminate
 manual    | start spawned ready respec exit                    | activating           | spawn, probe, terminate, spawn
 manual    | start respec spawned exit                          | activating           | spawn, probe, stop probe, terminate, spawn
 manual    | start spawned ready disable respec                 | active               | spawn, probe
@@ -247,7 +265,7 @@ always    | boot spawned ready stop exit boot                  | inactive       
 always    | boot spawned ready stop exit demand enable same    | inactive             | spawn, probe, terminate
 always    | boot spawned ready stop exit start                 | activating           | spawn, probe, terminate, spawn
 always    | boot spawned ready disable exit                    | inactive             | spawn, probe
-always    | boot spawned ready manual exit                     | inactive             | spawn, probe
+always    | boot spawned ready manual exit                     | inactive             | spawn, probe, refresh
 always, notify    | boot spawned                               | activating           | spawn
 always, notify    | boot spawned ready                         | active               | spawn
 always, notify    | boot spawned says-ready                    | active               | spawn
@@ -503,7 +521,8 @@ fn one_throw_of_the_dice_starts_many_servers_apart() {
     assert_eq!(run("a"), run("a"), "equal dice repeat a run");
 }
 
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 27] = [
+    "files",
     "boot",
     "start",
     "demand",

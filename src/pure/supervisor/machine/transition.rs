@@ -1,7 +1,7 @@
 //! The transitions of [`Machine`], one function an event, then what they share.
 
 use super::{Machine, Marks, Phase};
-use crate::pure::base::{Moment, RunId, WallTime};
+use crate::pure::base::{Moment, RunId, Signal, WallTime};
 use crate::pure::model::{Activation, ServerSpec};
 use crate::pure::supervisor::event::{Action, Running, Why};
 use crate::pure::supervisor::exit::Exit;
@@ -197,6 +197,16 @@ impl Machine {
         }
     }
 
+    pub(super) fn noted(&mut self, run: RunId, reason: String) {
+        match &self.phase {
+            Phase::Deactivating { running, .. } if running.run == run && !self.reason.is_empty() => {
+                self.reason = format!("{}; {reason}", self.reason);
+            }
+            _ if self.running().is_some_and(|running| running.run == run) => self.reason = reason,
+            _ => (),
+        }
+    }
+
     pub(super) fn timer(&mut self, moment: &Moment, out: &mut Vec<Action>) {
         if self.deadline().is_none_or(|deadline| moment.now < deadline) {
             return;
@@ -228,8 +238,9 @@ impl Machine {
                 if *kills == 1 {
                     let limit = self.spec.deactivation_timeout.as_secs_f64();
                     self.reason = format!(
-                        "{}; it had not ended {limit} s after SIGTERM and got SIGKILL",
-                        self.reason
+                        "{}; it had not ended {limit} s after {} and got SIGKILL",
+                        self.reason,
+                        asked_by(&self.spec)
                     );
                 }
                 if *kills == 2 {
@@ -292,7 +303,10 @@ impl Machine {
             Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. } => {
                 let running = running.clone();
                 self.stop_probe(out);
-                out.push(Action::Terminate { run: running.run });
+                out.push(Action::Terminate {
+                    run: running.run,
+                    spec: self.spec.clone(),
+                });
                 self.phase = Phase::Deactivating {
                     kill_at: moment.now.after(self.spec.deactivation_timeout),
                     running,
@@ -303,14 +317,20 @@ impl Machine {
         reason.clone_into(&mut self.reason);
     }
 
-    /// Restarts a process whose definition has changed, unless nobody may start it again.
+    /// Restarts a process whose definition has changed, unless nobody may start it again. Where the process can go on, it is
+    /// only told.
     pub(super) fn renew_outdated(&mut self, moment: &Moment, out: &mut Vec<Action>) {
         let (Phase::Activating { running, .. } | Phase::TimedOut { running } | Phase::Active { running, .. }) =
-            &self.phase
+            &mut self.phase
         else {
             return;
         };
         if launch::same_process(&running.spec, &self.spec) {
+            if running.spec != self.spec {
+                running.spec = self.spec.clone();
+                let (run, spec) = (running.run, self.spec.clone());
+                out.push(Action::Refresh { run, spec });
+            }
             return;
         }
         if self.may_start() {
@@ -333,5 +353,13 @@ impl Machine {
         let mut bits = [0; 16];
         hasher.finalize_xof().fill(&mut bits);
         RunId::from_bits(u128::from_be_bytes(bits))
+    }
+}
+
+/// What a server was asked to end by.
+fn asked_by(spec: &ServerSpec) -> String {
+    match (spec.stop.command.is_empty(), spec.stop.signal) {
+        (false, _) => "its stop command".to_owned(),
+        (true, signal) => signal.unwrap_or(Signal::TERM).to_string(),
     }
 }
