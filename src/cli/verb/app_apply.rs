@@ -1,7 +1,7 @@
 //! `floe app apply FILE`: deploys an application.
 
 use super::app_apply_surplus;
-use crate::cli::application_file;
+use crate::cli::application_file::{self, Choice};
 use crate::cli::plan;
 use crate::cli::surplus_file;
 use crate::cli::{Ask, Exit, Failing, Output};
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   floe app apply shop.toml
   floe app apply shop.toml --if-revision 3
+  floe app apply shop.toml --target production --set version=7
   floe app apply - --format json
   floe app apply surplus-4.93-20261123T043626Z.json";
 
@@ -33,6 +34,8 @@ Examples:
 pub(in crate::cli) struct Args {
     /// The application, TOML or JSON, or a surplus; - for standard input
     file: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
     /// Only if the application is at this revision now; 0: only if it does not exist
     #[arg(long, value_name = "NUMBER")]
     if_revision: Option<u64>,
@@ -47,13 +50,14 @@ pub(super) fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
     if let Some(surplus) = surplus_file::read(&args.file)? {
-        if args.if_revision.is_some() || args.request.is_some() {
-            let message = "a surplus brings its own revisions and request ids: leave --if-revision and --request out";
+        if args.if_revision.is_some() || args.request.is_some() || !args.choice.is_empty() {
+            let message = "a surplus brings its own content, revisions and request ids: leave --if-revision, --request, \
+                           --target and --set out";
             return Err(Failing::usage(message));
         }
         return app_apply_surplus::run(surplus, &args.file, &mut *open()?, output);
     }
-    let application = application_file::read(&args.file)?;
+    let application = application_file::read(&args.file, &args.choice)?;
     let id = args.request.unwrap_or_else(new_request);
     let request = Request::Apply {
         application,
