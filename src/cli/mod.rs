@@ -97,6 +97,8 @@ fn wants_json(arguments: &[OsString]) -> bool {
 #[cfg(test)]
 mod canned;
 #[cfg(test)]
+mod choice_test;
+#[cfg(test)]
 mod cli_test;
 #[cfg(test)]
 mod compare_test;

@@ -1,7 +1,7 @@
 //! `floe app apply FILE`: deploys an application.
 
 use super::app_apply_surplus;
-use crate::cli::application_file;
+use crate::cli::application_file::{self, Choice};
 use crate::cli::args::Global;
 use crate::cli::surplus_file;
 use crate::cli::update::{self, Flags};
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   floe app apply shop.toml
+  floe app apply shop.toml --target production --set version=7
   floe app apply shop.toml --if-version 4.93 --no-restart
   floe app apply shop.toml --wait --timeout 2m
   floe app apply shop.toml --rollback-on-failure
@@ -37,6 +38,8 @@ pub(in crate::cli) struct Args {
     /// The application, TOML or JSON, or a surplus; - for standard input
     file: PathBuf,
     #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
     flags: Flags,
     /// Undo the update when a server fails or the time is over, unless somebody else updated it since; waits as --wait does
     #[arg(long)]
@@ -52,13 +55,15 @@ pub(super) fn run(
     let flags = &args.flags;
     if let Some(surplus) = surplus_file::read(&args.file)? {
         let conditional = flags.if_revision.is_some() || flags.if_version.is_some() || flags.request.is_some();
-        if conditional || flags.no_restart || flags.wait || args.rollback_on_failure {
-            let message = "a surplus brings its own revisions and request ids: leave all flags of updates out";
+        let chosen = !args.choice.is_empty();
+        if conditional || chosen || flags.no_restart || flags.wait || args.rollback_on_failure {
+            let message = "a surplus brings its own content, revisions and request ids: leave all flags of updates, --target \
+                           and --set out";
             return Err(Failing::usage(message));
         }
         return app_apply_surplus::run(surplus, &args.file, &mut *open()?, output);
     }
-    let application = application_file::read(&args.file)?;
+    let application = application_file::read(&args.file, &args.choice)?;
     let change = Change::Put(Box::new(application));
     let mut link = open()?;
     update::run(change, flags, args.rollback_on_failure, (global, &mut *link), output)

@@ -1,6 +1,6 @@
 //! `floe app diff FILE`: what `apply` would do.
 
-use crate::cli::application_file;
+use crate::cli::application_file::{self, Choice};
 use crate::cli::plan;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::protocol::update::Change;
@@ -10,6 +10,7 @@ const EXAMPLES: &str = "\
 Examples:
   floe app diff shop.toml
   floe app diff shop.toml --exit-code
+  floe app diff shop.toml --target production
   floe app diff shop.toml --format json";
 
 /// Show what applying a file would change: added, removed, restarted, changed live, untouched
@@ -21,6 +22,8 @@ Examples:
 pub(in crate::cli) struct Args {
     /// The application, TOML or JSON; - for standard input
     file: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
     /// Exit with 3 when there are differences
     #[arg(long)]
     exit_code: bool,
@@ -31,7 +34,7 @@ pub(super) fn run(
     open: &mut dyn FnMut() -> Result<Box<dyn Ask>, Failing>,
     output: &mut Output<'_>,
 ) -> Result<Exit, Failing> {
-    let application = application_file::read(&args.file)?;
+    let application = application_file::read(&args.file, &args.choice)?;
     let change = Change::Put(Box::new(application));
     let differs = plan::forecast(change, &mut *open()?, output)?;
     Ok(if args.exit_code && differs {

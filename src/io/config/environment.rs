@@ -2,8 +2,8 @@
 
 use super::fault::{Fault, Origin};
 use super::layers::{Setting, Written};
-use super::nearest::nearest;
 use super::schema::{self, KEYS, Key};
+use crate::pure::base::nearest;
 use std::ffi::OsString;
 
 /// Variables of other parts: given to servers, or read by the command line. A daemon that meets them ignores them.

@@ -2,9 +2,9 @@
 
 use super::fault::{Fault, Origin};
 use super::layers::{Setting, Written};
-use super::nearest::nearest;
 use super::schema::{self, KEYS, Key};
 use super::shape::Shape;
+use crate::pure::base::nearest;
 use figment::value::{Empty, Tag, Value};
 use std::io::Read as _;
 use std::path::Path;

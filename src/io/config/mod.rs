@@ -16,7 +16,6 @@ mod file;
 mod getters;
 mod layers;
 mod load;
-mod nearest;
 mod schema;
 mod sections;
 mod shape;

@@ -4,6 +4,7 @@ pub mod endpoint;
 pub mod hex;
 pub mod id;
 pub mod limits;
+mod nearest;
 pub mod shared_map;
 pub mod signal;
 pub mod time;
@@ -13,6 +14,7 @@ pub use id::{
     AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RequestId,
     RunId, ServerId,
 };
+pub use nearest::nearest;
 pub use shared_map::{SharedMap, SharedSet};
 pub use signal::Signal;
 pub use time::{Moment, Time, WallTime};

@@ -227,6 +227,8 @@ fn object_of(id: u8) -> ObjectId {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     /// Whatever is applied: a refusal changes nothing, the changes add up to the durable form, a rebuild from that is
     /// equal in all indexes, and removals are what went from a node and did not come back.
     #[test]

@@ -89,6 +89,10 @@ impl Others<'_> {
         } else {
             return;
         };
+        if faults.is_full() {
+            faults.count();
+            return;
+        }
         let owner = self.owner(id).map_or_else(
             || "outside all applications".to_owned(),
             |name| format!("of application {name}"),

@@ -329,6 +329,18 @@ pub struct Group {
     pub objects: Vec<Object>,
 }
 
+impl Group {
+    /// A group with the defaults.
+    pub fn new(id: GroupId) -> Self {
+        Self {
+            id,
+            balance: Balance::default(),
+            count: one(),
+            objects: Vec::new(),
+        }
+    }
+}
+
 /// A replica group in a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

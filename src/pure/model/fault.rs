@@ -1,5 +1,6 @@
 //! Reasons to refuse an application, each with its place, all at once.
 
+use super::nearest::did_you_mean;
 use super::place::{Place, Step};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -57,9 +58,21 @@ impl Faults {
             self.more += 1;
         }
     }
+    /// Counts one that nobody would read, so that it need not be put into words.
+    pub fn count(&mut self) {
+        self.more += 1;
+    }
     /// Would another one only be counted?
     pub fn is_full(&self) -> bool {
         self.first.len() >= FAULTS_MAX
+    }
+    /// The nearest known name, while somebody will read it.
+    pub(super) fn did_you_mean<'a>(&self, unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
+        if self.is_full() {
+            String::new()
+        } else {
+            did_you_mean(unknown, known)
+        }
     }
     /// The value if nothing was found, else the faults, each once.
     ///

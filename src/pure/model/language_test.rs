@@ -1,7 +1,8 @@
 //! The rules of the language that IceGrid's tests do not know: how a server lives, and what is bounded.
 
-use super::fixture::{expanded, faults_of, map, refused, server};
+use super::fixture::{application, expanded, faults_of, map, refused, server};
 use super::{Deployment, Ready};
+use proptest::prelude::*;
 
 #[test]
 fn a_servers_life_is_read_or_refused() {
@@ -163,10 +164,6 @@ fn what_templates_and_sets_multiply_is_bounded() {
     let keys = of(2000, &|i| format!("k{i} = \"\"\n"));
     for text in [
         format!("[template.t]\nid = \"s\"\nrun = [{items}]\n[node.n1]\nserver = [{servers}]\n"),
-        format!(
-            "[template.t]\nid = \"s\"\nrun = [\"p\"]\nfile = [{{ name = \"f\", use = [{}] }}]\n[properties.a.set]\n{keys}[node.n1]\nserver = [{servers}]\n",
-            "\"a\",".repeat(100)
-        ),
         format!("{sets}[properties.s200.set]\n{keys}"),
     ] {
         let faults = faults_of(&Deployment::default(), &format!("application = \"a\"\n{text}"));
@@ -174,5 +171,47 @@ fn what_templates_and_sets_multiply_is_bounded() {
             .iter()
             .any(|fault| fault.contains("add up to more than") || fault.contains("nested more than 32 deep"));
         assert!(told, "{:?}", faults.first());
+    }
+}
+
+/// Fields of a server, right and wrong.
+const FIELDS: [&str; 16] = [
+    "run = [\"p\", \"${server}\", \"${v}\"]",
+    "activation = \"session\"",
+    "ready = { tcp = \"h\" }",
+    "environment = { A = \"${node}\", FLOE_B = \"1\" }",
+    "directory = \"${server.data}/x\"",
+    "user = \"a b\"",
+    "limits = { cpu = 1.5, memory = \"1\" }",
+    "stop = [\"p\"]",
+    "disable_after = { failures = 0 }",
+    "port = { h = 0 }",
+    "log = { a = \"b\" }",
+    "labels = { a = \"b\" }",
+    "file = [{ name = \"f\", use = [\"db\"], set = { a = \"${server}\" } }]",
+    "adapter = [{ name = \"h\", endpoint = \"tcp://h:${port.h}\" }]",
+    "object = [{ id = \"o\" }]",
+    "allocatable = [{ id = \"o\", attributes = { a = \"b\" } }]",
+];
+
+proptest! {
+    /// A template without parameters is the server itself, whichever of the two names a field, also where it is refused.
+    #[test]
+    fn a_template_without_parameters_is_the_plain_server(there in any::<u16>(), upper in any::<u16>(), known in any::<bool>()) {
+        let fields = |mask: u16| -> String {
+            let some = FIELDS.iter().enumerate().filter(|(index, _)| mask & (1 << index) != 0);
+            some.map(|(_, field)| format!("{field}\n")).collect::<Vec<_>>().concat()
+        };
+        let head = if known { "variables = { v = 1 }\nproperties = { db = { set = { x = 1 } } }\n" } else { "" };
+        let plain = format!("application = \"a\"\n{head}[[node.n1.server]]\nid = \"s\"\n{}", fields(there));
+        let split = format!(
+            "application = \"a\"\n{head}[template.t]\nid = \"s\"\n{}[[node.n1.server]]\ntemplate = \"t\"\n{}",
+            fields(there & !upper), fields(there & upper)
+        );
+        let check = |text: &str| {
+            let expansion = Deployment::default().check(&application(text));
+            expansion.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        prop_assert_eq!(check(&plain), check(&split));
     }
 }

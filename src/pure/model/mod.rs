@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod changes;
+pub mod choose;
 pub mod conflict;
 pub mod deployment;
 pub mod descriptor;

@@ -34,6 +34,8 @@ pub(super) struct Sets<'a> {
     node: Option<(&'a PeerName, &'a Node)>,
     ready: BTreeMap<&'a str, Result<Rc<Flat<'a>>, Fault>>,
     work: Scope<'a>,
+    /// Is it worth looking for the name that may be meant?
+    hints: bool,
 }
 
 impl<'a> Sets<'a> {
@@ -47,6 +49,7 @@ impl<'a> Sets<'a> {
             node,
             ready: BTreeMap::new(),
             work: Scope::new(Vec::new(), work),
+            hints: true,
         }
     }
 
@@ -56,6 +59,7 @@ impl<'a> Sets<'a> {
             .node
             .map_or(&self.application.property_sets, |(_, node)| &node.property_sets);
         for name in sets.keys() {
+            self.hints = !faults.is_full();
             if let Err(fault) = self.resolve(name, &mut Vec::new()) {
                 tell(fault, told, faults);
             }
@@ -74,6 +78,7 @@ impl<'a> Sets<'a> {
     where
         'a: 'f,
     {
+        self.hints = !faults.is_full();
         let mut all = Flat::new();
         for (index, name) in file.uses.iter().enumerate() {
             let Some((Origin { set, .. }, _)) = self.find(name) else {
@@ -164,7 +169,11 @@ impl<'a> Sets<'a> {
     fn unknown(&self, name: &str) -> String {
         let own = self.node.into_iter().flat_map(|(_, node)| node.property_sets.keys());
         let known = self.application.property_sets.keys().chain(own).map(String::as_str);
-        let near = did_you_mean(name, known);
+        let near = if self.hints {
+            did_you_mean(name, known)
+        } else {
+            String::new()
+        };
         let place = match self.node {
             Some((node, _)) if self.is_elsewhere(name) => format!("for node {node}"),
             _ => "in this application".to_owned(),

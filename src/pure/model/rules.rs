@@ -63,7 +63,11 @@ struct Check<'c> {
 
 impl Check<'_> {
     fn fault(&mut self, field: Field<'_>, message: &str) {
-        self.faults.add(self.place.field(field), message);
+        if self.faults.is_full() {
+            self.faults.count();
+        } else {
+            self.faults.add(self.place.field(field), message);
+        }
     }
 
     fn command(&mut self, field: &str, words: &[String]) {

@@ -231,6 +231,10 @@ fn s_dep_05_s_upd_02_what_does_not_fit_its_template_is_refused() {
                 "[[node.n1.server]]\ntemplate = \"web\"\nwith = { index = \"1\" }\n[[node.n2.server]]\ntemplate = \"web\"\nwith = { index = \"1\" }",
                 "node n2, server s-1: server s-1 is declared twice",
             ),
+            (
+                "[template.u]\nid = \"s\"\nrun = [\"p\"]\nparameters = { a = {}, b = { default = \"${a}\" } }\n[[node.n1.server]]\ntemplate = \"u\"\nwith = { a = \"1\" }",
+                "node n1, server : default of parameter `b`: variable `a` has no value here",
+            ),
             // S-UPD-07
             (
                 "[properties]\na = { use = [\"b\"] }\nb = { use = [\"a\"] }",

@@ -3,7 +3,6 @@
 use super::descriptor::{Application, Parameter, Server};
 use super::expand::Reader;
 use super::fault::{Faults, shown};
-use super::nearest::did_you_mean;
 use super::place::{Field, Place};
 use super::substitute::check_name;
 use std::borrow::Cow;
@@ -51,13 +50,17 @@ pub(super) fn template_of<'a>(
         return Ok(None);
     };
     let Some(template) = application.templates.get(name) else {
-        let near = did_you_mean(name, application.templates.keys().map(String::as_str));
+        let near = reader
+            .faults
+            .did_you_mean(name, application.templates.keys().map(String::as_str));
         let message = format!("\"{}\" is not declared in this application{near}", shown(name));
         reader.fault("template".into(), &message);
         return Err(());
     };
     for unknown in server.with.keys().filter(|key| !template.parameters.contains_key(*key)) {
-        let near = did_you_mean(unknown, template.parameters.keys().map(String::as_str));
+        let near = reader
+            .faults
+            .did_you_mean(unknown, template.parameters.keys().map(String::as_str));
         let (name, unknown_) = (shown(name), shown(unknown));
         let message = format!("template {name} has no parameter `{unknown_}`{near}");
         reader.fault(Field::Key("with", unknown), &message);
@@ -70,20 +73,34 @@ pub(super) fn template_of<'a>(
 fn give_parameters(name: &str, template: &Server, server: &Server, reader: &mut Reader<'_, '_>) {
     let mut values = Vec::new();
     for (parameter, Parameter { default }) in &template.parameters {
-        let value = if let Some(text) = server.with.get(parameter).or(default.as_ref()) {
-            reader.deferred(Field::Key("with", parameter), text)
-        } else {
-            let (name, parameter) = (shown(name), shown(parameter));
-            let cure = format!("write with = {{ {parameter} = \"...\" }}");
-            let message = format!("template {name} wants a value for its parameter `{parameter}`: {cure}");
-            reader.fault("with".into(), &message);
-            None
+        let value = match (server.with.get(parameter), default) {
+            (Some(text), _) => reader.deferred(Field::Key("with", parameter), text),
+            (None, Some(text)) => default_of(name, parameter, text, reader),
+            (None, None) => {
+                let (name, parameter) = (shown(name), shown(parameter));
+                let cure = format!("write with = {{ {parameter} = \"...\" }}");
+                let message = format!("template {name} wants a value for its parameter `{parameter}`: {cure}");
+                reader.fault("with".into(), &message);
+                None
+            }
         };
         values.push((parameter, value.unwrap_or(HARMLESS.to_owned())));
     }
     for (parameter, value) in values {
         reader.scope.give(parameter, value);
     }
+}
+
+/// A default stands in the template, but what it says is the server's.
+fn default_of(name: &str, parameter: &str, text: &str, reader: &mut Reader<'_, '_>) -> Option<String> {
+    let result = reader.scope.defer(text);
+    let told = result.map_err(|error| {
+        let mut place = Place::template(name).field(Field::Key("parameters", parameter));
+        place.words.clone_from(&reader.place.words);
+        let message = format!("default of parameter `{}`: {error}", shown(parameter));
+        reader.faults.add(place, message);
+    });
+    told.ok()
 }
 
 /// The server with its template's fields where it names none itself. Names and ids are compared as they read in it. `None`,

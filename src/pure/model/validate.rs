@@ -71,8 +71,12 @@ fn check_unique(application: &Application, expansion: &Expansion, faults: &mut F
     for one in &expansion.allocatables {
         let place = || expansion.place_of_allocatable(one);
         let home = one.home.clone().map(ObjectHome::Adapter);
-        if !allocatables.insert(&one.id) && !faults.is_full() {
-            faults.add(place(), format!("id {} is also that of another allocatable", one.id));
+        if !allocatables.insert(&one.id) {
+            if faults.is_full() {
+                faults.count();
+            } else {
+                faults.add(place(), format!("id {} is also that of another allocatable", one.id));
+            }
         } else if home.is_none() || homes.get(&one.id).copied() != home.as_ref() {
             let words = format!("allocatable {} of server {}", one.id, one.server);
             ids.claim(one.id.as_str(), words, faults, place);
@@ -88,7 +92,7 @@ impl Ids {
     fn claim(&mut self, id: &str, words: String, faults: &mut Faults, place: impl FnOnce() -> Place) {
         match self.0.get(id) {
             // What is only counted needs no place, which may have to be searched for.
-            Some(_) if faults.is_full() => faults.add(words, ""),
+            Some(_) if faults.is_full() => faults.count(),
             Some(other) => faults.add(place(), format!("id {id} is also that of {other}")),
             None => drop(self.0.insert(id.to_owned(), words)),
         }

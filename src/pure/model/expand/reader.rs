@@ -60,6 +60,10 @@ impl<'r, 'a> Reader<'r, 'a> {
         result.map_err(|error| self.fault(field, &error.to_string())).ok()
     }
     pub(in crate::pure::model) fn fault(&mut self, field: Field<'_>, message: &str) {
-        self.faults.add(self.place.field(field), format!("{field}: {message}"));
+        if self.faults.is_full() {
+            self.faults.count();
+        } else {
+            self.faults.add(self.place.field(field), format!("{field}: {message}"));
+        }
     }
 }

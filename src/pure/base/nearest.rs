@@ -2,7 +2,7 @@
 
 /// The candidate that most likely was meant: the same name in another section, else the fewest typing slips apart, if
 /// those are few enough for the length.
-pub(super) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let leaf = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let written: String = written.chars().take(100).collect();
     let scored = candidates.map(|candidate| {
