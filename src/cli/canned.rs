@@ -6,6 +6,7 @@ use crate::pure::base::{Address, WallTime};
 use crate::pure::membership::PeerKind;
 use crate::pure::model::{Changes, Plan};
 use crate::pure::protocol::history::RevisionRow;
+use crate::pure::protocol::node::{Drained, ExplainReport, Loads, NodeDetail, Transition, Word};
 use crate::pure::protocol::report::{
     ApplicationReport, AppliedReport, FollowerRow, Happening, Load, MasterReport, NodeRow, PeerRow, RegistryReport,
     RegistryRow, Resolved, ResolvedKind, ServerReport, ServerState, StatusReport,
@@ -286,5 +287,58 @@ pub(super) fn resolved() -> Resolved {
         kind: ResolvedKind::Group,
         endpoints: texts(&["http://127.0.0.1:40001", "http://127.0.0.1:40002"]),
         version: "4.93".into(),
+    }
+}
+
+pub(super) fn node_detail() -> NodeDetail {
+    let time = WallTime(1_700_000_000_000);
+    NodeDetail {
+        name: "n1".into(),
+        host: "127.0.0.1".into(),
+        address: "127.0.0.1:7501".into(),
+        since: time,
+        obeys_epoch: 4,
+        applied: "4.93".into(),
+        applied_since: time,
+        labels: BTreeMap::from([("zone".into(), "a".into()), ("rack".into(), "7".into())]),
+        load: Loads {
+            one: Load(42),
+            five: Load(40),
+            fifteen: Load(38),
+        },
+        load_factor: "1/2".into(),
+        processors: 2,
+        drained: Some(Drained {
+            keep_running: true,
+            order: Word {
+                by: "ada@desk".into(),
+                time,
+            },
+        }),
+        stopping: false,
+        servers: BTreeMap::from([("active".into(), 3), ("inactive".into(), 1)]),
+        running: 3,
+        events: vec![happening()],
+    }
+}
+
+pub(super) fn explained() -> ExplainReport {
+    let time = WallTime(1_700_000_000_000);
+    ExplainReport {
+        server: failing_server("web-2"),
+        activation: "always".into(),
+        command: texts(&["/bin/web", "--port", "80"]),
+        outdated: String::new(),
+        disabled: format!("by ada@desk, at {time}"),
+        stopped: String::new(),
+        held: String::new(),
+        transitions: vec![Transition {
+            time,
+            state: "backing-off".into(),
+            reason: "exit code 1".into(),
+            pid: Some(4711),
+            run: None,
+        }],
+        stderr: "port 80 is taken\n".into(),
     }
 }

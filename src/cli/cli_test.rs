@@ -1,8 +1,8 @@
 //! Whole outputs of commands, with answers put in place of the grid: what people see, what programs get, how it ends.
 
 use super::canned::{
-    Canned, SHOP, application_row, applied, failing_server, file_of, floe, forecast, happening, peer, prints, registry,
-    resolved, revision_row, server, status,
+    Canned, SHOP, application_row, applied, explained, failing_server, file_of, floe, forecast, happening, node_detail, peer,
+    prints, registry, resolved, revision_row, server, status,
 };
 use super::{Ask, Exit, Failing, Output, run};
 use crate::pure::base::WallTime;
@@ -624,4 +624,81 @@ fn a_closed_pipe_is_no_error() {
             assert!(err.is_empty(), "{line}: {}", String::from_utf8_lossy(&err));
         }
     }
+}
+
+#[test]
+fn nodes_and_servers_are_explained_in_facts_and_tables() {
+    prints(
+        "floe node show n1",
+        Response::Node(Box::new(node_detail())),
+        "
+node         n1
+host         127.0.0.1
+address      127.0.0.1:7501
+since        2023-11-14T22:13:20Z
+drained      by ada@desk, at 2023-11-14T22:13:20Z; what ran goes on
+obeys epoch  4
+applied      4.93, since 2023-11-14T22:13:20Z
+load         0.42 0.40 0.38
+load factor  1/2
+processors   2
+labels       rack=7 zone=a
+servers      3 active, 1 inactive
+processes    3
+
+what happened to it last:
+TIME                  STATE    REASON
+2023-11-14T22:13:20Z  leading  promoted
+",
+    );
+    prints(
+        "floe node load n1",
+        Response::Node(Box::new(node_detail())),
+        "0.42 0.40 0.38\n",
+    );
+    prints(
+        "floe server explain web-1",
+        Response::Explained(Box::new(explained())),
+        "
+server       web-2
+application  shop
+node         n1
+state        backing-off, disabled
+reason       ended with code 1; next try 2023-11-14T22:13:20Z
+restarts     7
+activation   always
+disabled     by ada@desk, at 2023-11-14T22:13:20Z
+command      /bin/web --port 80
+
+its last transitions:
+TIME                  STATE        PID   REASON
+2023-11-14T22:13:20Z  backing-off  4711  exit code 1
+
+its last words on standard error:
+port 80 is taken
+",
+    );
+    let mut empty = node_detail();
+    (empty.running, empty.events) = (0, Vec::new());
+    let busy = node_detail();
+    let canned = Canned::of([Ok(Response::Node(Box::new(busy))), Ok(Response::Node(Box::new(empty)))]);
+    let said = floe("floe node drain n1", &canned);
+    assert_eq!(
+        (said.exit, said.err.as_str()),
+        (Exit::Done, "node n1: 3 servers still run\n")
+    );
+    let asked = canned.asked();
+    assert!(
+        matches!(
+            asked[0],
+            Request::Drain {
+                keep_running: false,
+                ..
+            }
+        ),
+        "{asked:?}"
+    );
+    assert!(matches!(asked[1], Request::Node { .. }), "{asked:?}");
+    let busy = Canned::of([(); 3].map(|()| Ok(Response::Node(Box::new(node_detail())))));
+    assert_eq!(floe("floe node drain n1 --timeout 1ms", &busy).exit, Exit::TimedOut);
 }

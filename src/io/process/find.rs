@@ -2,7 +2,7 @@
 
 use super::journal::Mark;
 use crate::pure::base::RunId;
-use procfs::process::{Process, all_processes};
+use procfs::process::Process;
 use procfs::{Current, Uptime};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -82,7 +82,8 @@ pub(super) fn run_of(pid: u32) -> Option<RunId> {
 /// One variable of a process, from the environment of its start.
 pub(super) fn variable_of(pid: u32, name: &str) -> Option<String> {
     let file = File::open(format!("/proc/{pid}/environ")).ok()?;
-    let mut bytes = Vec::new();
+    // Room for a usual one: it is read at once then.
+    let mut bytes = Vec::with_capacity(8 * 1024);
     file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     let value = bytes
         .split(|byte| *byte == 0)
@@ -90,25 +91,27 @@ pub(super) fn variable_of(pid: u32, name: &str) -> Option<String> {
     String::from_utf8(value.to_vec()).ok()
 }
 
+/// Every process there is. One look serves each end of a server, so it does no more than it must: what is asked of a process
+/// beside its environment is asked only of ours.
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// Every process that carries a run id, by that id, oldest first.
 pub(super) fn all_runs() -> BTreeMap<RunId, Vec<Found>> {
     let mut runs: BTreeMap<RunId, Vec<Found>> = BTreeMap::new();
-    let Ok(processes) = all_processes() else {
-        return runs;
-    };
-    for process in processes.flatten() {
-        let Ok(pid) = u32::try_from(process.pid) else {
-            continue;
-        };
+    for pid in pids() {
         let Some(run) = run_of(pid) else {
             continue;
         };
-        if let Ok(stat) = process.stat()
+        let process = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok());
+        if let Some(Ok(stat)) = process.map(|process| process.stat())
             && !matches!(stat.state, 'Z' | 'X')
         {
             let found = Found {
                 pid,
-                leads: stat.pgrp == process.pid,
+                leads: u32::try_from(stat.pgrp) == Ok(pid),
                 start_ticks: stat.starttime,
             };
             runs.entry(run).or_default().push(found);
