@@ -2,8 +2,8 @@
 //!
 //! `FLOE_GOLDEN=write` writes what comes out, to be read before it is committed.
 
-use floe::pure::model::Application;
 use floe::pure::model::import::{ImportError, Imported, Kind, import, to_toml};
+use floe::pure::model::{Application, Deployment};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,19 @@ fn whole_descriptors_become_what_is_written_beside_them() {
         let again = Application::from_toml(&toml, "again.toml").expect("our own TOML is read");
         assert_eq!(again, imported.application, "{name}");
     }
+}
+
+#[test]
+fn an_imported_application_is_accepted_as_it_is() {
+    let application = imported(&text_of("shop.xml"), "shop.xml")
+        .expect("it is a descriptor")
+        .application;
+    let checked = Deployment::default().check(&application);
+    let servers: Vec<String> = match checked {
+        Ok(expansion) => expansion.servers.iter().map(|(_, spec)| spec.id.to_string()).collect(),
+        Err(faults) => panic!("{faults:#?}"),
+    };
+    assert_eq!(servers, ["cart", "stock", "ticker", "stock2", "bill"]);
 }
 
 /// Where each element starts, with the end of its name.
