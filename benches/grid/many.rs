@@ -88,7 +88,7 @@ fn say(what: &str, mut took: Vec<Duration>) {
 }
 
 /// `nodes` run when `live`; else nobody is there to be told.
-pub async fn run(client: &Client, nodes: &[&str], live: bool, first_request: u128) {
+pub(crate) async fn run(client: &Client, nodes: &[&str], live: bool, first_request: u128) {
     let words = if live { "3 nodes" } else { "no nodes" };
     let (mut stored, mut told, mut same, mut compared, mut one) = (vec![], vec![], vec![], vec![], vec![]);
     let mut request = first_request;
