@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+#[path = "grid/many.rs"]
+mod many;
+
 const REGISTRIES: usize = 3;
 const NODES: usize = 10;
 const PROMOTIONS: usize = 9;
@@ -279,8 +282,11 @@ async fn main() {
         begun.elapsed(),
     );
 
+    many::run(&client, &["idle"], false, 50_000_000).await;
+
     // Only now: each keeps its slice on the same disk.
     registries.run(REGISTRIES..REGISTRIES + NODES);
     wait_for_nodes(&client, 1).await;
+    many::run(&client, &["n0", "n1", "n2"], true, 60_000_000).await;
     promotions(&registries).await;
 }

@@ -57,7 +57,9 @@ impl Ask for Canned {
         self.asked.borrow_mut().push((Some(address.clone()), request));
         self.next()
     }
-    fn pause(&mut self, _: std::time::Duration) {}
+    fn pause(&mut self, _: std::time::Duration) {
+        std::thread::sleep(std::time::Duration::from_micros(100));
+    }
     fn happening(&mut self) -> Result<Happening, Failing> {
         match self.next()? {
             Response::Happened(happening) => Ok(*happening),

@@ -78,7 +78,8 @@ impl Ask for Way {
         self.runtime.block_on(followed).map_err(|error| failing(&error))
     }
     fn pause(&mut self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        // Inside the runtime: a timer needs its clock already when it is made.
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
     fn caution(&self) -> Option<String> {
         let client = self.client.as_ref()?;

@@ -2,6 +2,7 @@
 
 use crate::cli::canned::{Canned, SHOP, applied, file_of, floe};
 use crate::cli::{Exit, Failing};
+use crate::pure::model::Plan;
 use crate::pure::protocol::report::{AppliedReport, ServerState};
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::update::{Affected, AffectedServer, Change, Conditions, Deed, Outcome, OutcomeRow};
@@ -117,12 +118,11 @@ fn the_answer_names_what_ran_and_who_is_away() {
 fn wait_follows_the_servers_until_they_are_as_wanted() {
     let (_folder, file) = file_of(SHOP, "shop.toml");
     let away = || Err(Failing::unreachable("nobody could be reached"));
-    let canned = Canned::of([
-        Ok(done(applied())),
-        away(),
-        Ok(outcome(Some(3), WAITS)),
-        Ok(outcome(Some(3), None)),
-    ]);
+    let canned = Canned::of([Ok(done(applied())), away(), Ok(outcome(Some(3), WAITS))]);
+    canned
+        .answers
+        .borrow_mut()
+        .extend((0..6).map(|_| Ok(outcome(Some(3), None))));
     let said = floe(&format!("floe app apply {file} --wait"), &canned);
     assert_eq!(said.exit, Exit::Done, "{}", said.err);
     assert_eq!(said.err, "1 of 2 servers as wanted; web-1 on n1: activating\n");
@@ -133,7 +133,14 @@ fn wait_follows_the_servers_until_they_are_as_wanted() {
         "{asked:?}"
     );
     // A removal is done when the application is gone.
-    let canned = of([done(applied()), outcome(None, None)]);
+    let gone = AppliedReport {
+        plan: Plan {
+            removed: applied().plan.removed,
+            ..Plan::default()
+        },
+        ..applied()
+    };
+    let canned = of([done(gone), outcome(None, None)]);
     assert_eq!(floe("floe app remove shop --wait", &canned).exit, Exit::Done);
 }
 
@@ -214,8 +221,17 @@ fn what_fails_is_rolled_back_unless_somebody_else_came_between() {
     let canned = of([done(applied()), outcome(Some(5), FAILED)]);
     assert_eq!(floe(&line, &canned).exit, Exit::InPart);
     // All well: nothing to undo.
-    let canned = of([done(applied()), outcome(Some(3), None)]);
+    let steady = (0..6).map(|_| outcome(Some(3), None));
+    let canned = of([done(applied())].into_iter().chain(steady));
     assert_eq!(floe(&line, &canned).exit, Exit::Done);
+    // Active at first, and gone a moment later.
+    let canned = of([
+        done(applied()),
+        outcome(Some(3), None),
+        outcome(Some(3), FAILED),
+        undone(),
+    ]);
+    assert_eq!(floe(&line, &canned).exit, Exit::Failed);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// The first pause between two looks, and the longest: most updates are done in a fraction of a second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+/// What runs must be seen running this often, so long apart: a server that is not asked whether it is ready counts as
+/// active as soon as it has a process, and many a wrong command ends a moment later.
+const STEADY: (u32, Duration) = (5, Duration::from_millis(100));
 /// Servers that are named one by one.
 const NAMED_MAX: usize = 20;
 
@@ -45,6 +48,7 @@ pub(super) fn follow(
     let wanted = (!removes).then_some(report.revision);
     let until = clock::now().after(time);
     let (mut pause, mut last, mut trouble, mut said) = (PAUSES.0, None, String::new(), String::new());
+    let mut steady = if starts_something(report) { STEADY.0 } else { 0 };
     let mut progress = Progress::new();
     let ended = loop {
         match link.get(request.clone()) {
@@ -57,7 +61,8 @@ pub(super) fn follow(
                 if outcome.revision != wanted {
                     break Ended::Overtaken(*outcome);
                 }
-                if outcome.done == outcome.servers {
+                let as_wanted = outcome.done == outcome.servers;
+                if as_wanted && steady == 0 {
                     break Ended::AsWanted(*outcome);
                 }
                 if outcome.failed > 0 && (hasty || outcome.waiting == 0) {
@@ -65,6 +70,11 @@ pub(super) fn follow(
                 }
                 last = Some(*outcome);
                 trouble.clear();
+                if as_wanted {
+                    steady -= 1;
+                    link.pause(STEADY.1);
+                    continue;
+                }
             }
             Ok(_) => break Ended::TimedOut(last, Failing::other_answer().message),
             // A registry that goes down, or is not as far yet: another may answer, or this one later.
@@ -78,6 +88,13 @@ pub(super) fn follow(
     };
     progress.end();
     Ok(ended)
+}
+
+/// An update that only takes away has nothing to watch. Of an earlier try the plan is not told any more.
+fn starts_something(report: &AppliedReport) -> bool {
+    let plan = &report.plan;
+    let takes_only = plan.added.is_empty() && plan.restarted.is_empty() && plan.changed.is_empty();
+    !takes_only || (plan.removed.is_empty() && plan.unchanged.is_empty())
 }
 
 /// Servers that ran where they still are, and are to run again.

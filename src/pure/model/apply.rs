@@ -21,7 +21,7 @@ pub const REMOVALS_KEPT: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
     /// An application, new or changed.
-    PutApplication(Box<ApplicationRecord>),
+    PutApplication(Arc<ApplicationRecord>),
     /// An application goes with its servers.
     RemoveApplication(ApplicationName),
     /// A registry belongs to the grid, or its address changed.
@@ -42,7 +42,7 @@ impl Deployment {
     /// Every fault of the update; the deployment is as it was.
     pub fn apply(&mut self, update: &Update, serial: Serial) -> Result<Values, Vec<Fault>> {
         match update {
-            Update::PutApplication(record) => self.put_application(record, serial),
+            Update::PutApplication(record) => self.put_application(record, None, serial),
             Update::RemoveApplication(name) => self.remove_application(name, serial),
             Update::PutRegistry(record) => {
                 self.registries.insert(record.name.clone(), record.clone());
@@ -68,19 +68,42 @@ impl Deployment {
         }
     }
 
-    fn put_application(&mut self, record: &ApplicationRecord, serial: Serial) -> Result<Values, Vec<Fault>> {
+    /// As [`Deployment::apply`] of an application that this very deployment has checked already.
+    ///
+    /// # Errors
+    /// None that the check has not told.
+    pub fn apply_checked(
+        &mut self,
+        update: &Update,
+        expansion: Expansion,
+        serial: Serial,
+    ) -> Result<Values, Vec<Fault>> {
+        match update {
+            Update::PutApplication(record) => self.put_application(record, Some(expansion), serial),
+            other => self.apply(other, serial),
+        }
+    }
+
+    fn put_application(
+        &mut self,
+        record: &Arc<ApplicationRecord>,
+        checked: Option<Expansion>,
+        serial: Serial,
+    ) -> Result<Values, Vec<Fault>> {
         let name = &record.descriptor.name;
-        let expansion = self.check(&record.descriptor)?;
+        let expansion = match checked {
+            Some(expansion) => expansion,
+            None => self.check(&record.descriptor)?,
+        };
         let before = self.take_out(name);
-        let record = Arc::new(record.clone());
-        let changed = self.put_in(&record, expansion, |id, node, spec| {
+        let changed = self.put_in(record, expansion, |id, node, spec| {
             let same = before.get(id).filter(|old| old.node == *node && *old.spec == *spec);
             same.map_or(serial, |old| old.changed)
         });
         let mut values = self.record_moves(before, name, serial);
         values
             .put
-            .insert(application_key(name), stored_application(&record, changed));
+            .insert(application_key(name), stored_application(record, changed));
         Ok(values)
     }
 

@@ -1,6 +1,7 @@
 use super::super::fixture::{application, deployed, many, put, record};
 use super::*;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
@@ -36,7 +37,7 @@ fn removals_follow_servers_and_end_when_they_come_back() {
     assert_eq!(values.put.keys().collect::<Vec<_>>(), ["removal/n1/t", "removal/n2/s"]);
     assert_eq!(removals(&deployment, "n1"), [(s(), 2), (name("t"), 3)]);
 
-    let update = Update::PutApplication(Box::new(record(application(&text("b", &[("s", "n1", "x")])), 4)));
+    let update = Update::PutApplication(Arc::new(record(application(&text("b", &[("s", "n1", "x")])), 4)));
     let values = deployment.apply(&update, 4).unwrap();
     assert_eq!(values.delete, ["removal/n1/s"]);
     assert_eq!(removals(&deployment, "n1"), [(name("t"), 3)]);
@@ -199,7 +200,7 @@ fn update_of(step: &Step, serial: Serial) -> Update {
                 .iter()
                 .map(|[id, node, program]| (id.as_str(), node.as_str(), program.as_str()))
                 .collect();
-            Update::PutApplication(Box::new(record(
+            Update::PutApplication(Arc::new(record(
                 application(&text(&format!("a{number}"), &servers)),
                 serial,
             )))

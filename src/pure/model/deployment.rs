@@ -127,8 +127,17 @@ impl Deployment {
     /// # Errors
     /// As [`Deployment::check`].
     pub fn plan(&self, application: &Application) -> Result<Plan, Vec<Fault>> {
+        self.planned(application).map(|(plan, _)| plan)
+    }
+
+    /// The plan, with what the application means: for [`Deployment::apply_checked`].
+    ///
+    /// # Errors
+    /// As [`Deployment::check`].
+    pub fn planned(&self, application: &Application) -> Result<(Plan, Expansion), Vec<Fault>> {
         let expansion = self.check(application)?;
-        Ok(diff(&self.deployed(&application.name), &View::of_expansion(&expansion)))
+        let plan = diff(&self.deployed(&application.name), &View::of_expansion(&expansion));
+        Ok((plan, expansion))
     }
 
     /// What removing an application would change; `None` when there is no such application.

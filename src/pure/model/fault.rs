@@ -94,6 +94,14 @@ impl Faults {
 
 /// A text from outside as it may stand in a message: without control characters, at most 80 characters.
 pub fn shown(text: &str) -> String {
+    // Nearly every name is plain, and every check of every server asks for its place.
+    if text.len() <= 80
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_. ".contains(&byte))
+    {
+        return text.to_owned();
+    }
     let mut out: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     if text.chars().nth(80).is_some() {
         out.push_str("...");

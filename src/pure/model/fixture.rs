@@ -5,6 +5,7 @@ use super::{Application, Expansion, Fault, ServerSpec, Update};
 use crate::pure::base::WallTime;
 use crate::pure::lineage::{Digest, Serial, Version};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An application of TOML that must be readable.
 pub(crate) fn application(text: &str) -> Application {
@@ -49,7 +50,7 @@ pub(crate) fn deployed(texts: &[&str]) -> Deployment {
 
 /// Applies an application that must be valid.
 pub(crate) fn put(deployment: &mut Deployment, text: &str, serial: Serial) {
-    let update = Update::PutApplication(Box::new(record(application(text), serial)));
+    let update = Update::PutApplication(Arc::new(record(application(text), serial)));
     deployment
         .apply(&update, serial)
         .unwrap_or_else(|faults| panic!("{faults:?} in:\n{text}"));

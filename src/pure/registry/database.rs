@@ -17,8 +17,8 @@ use super::requests::{Done, REQUESTS_KEPT, Requests};
 use super::seal::{SEAL_KEY, Seal};
 use crate::pure::base::{DatabaseId, PeerName, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
-use crate::pure::model::Deployment;
 use crate::pure::model::validate::Fault;
+use crate::pure::model::{Deployment, Expansion};
 use crate::pure::wire::{CodecError, decode, encode};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -255,11 +255,47 @@ impl Database {
         self.verify(&entry)?;
         self.verify_new_reign(&entry)?;
         let payload = Payload::of(&entry).map_err(|source| DatabaseError::Content { at, source })?;
+        self.take(entry, payload, None, keep)
+    }
+
+    /// Appends an entry that this registry has made itself: it knows the content, and what was planned with it need not be
+    /// checked again.
+    ///
+    /// # Errors
+    /// As [`Database::append`].
+    pub(super) fn append_made(
+        &mut self,
+        entry: Arc<Entry>,
+        payload: Payload,
+        planned: Option<Expansion>,
+        keep: u64,
+    ) -> Result<Batch, DatabaseError> {
+        self.verify(&entry)?;
+        self.verify_new_reign(&entry)?;
+        debug_assert!(
+            Payload::of(&entry).is_ok_and(|read| read == payload),
+            "who reads the entry reads what its maker meant"
+        );
+        self.take(entry, payload, planned, keep)
+    }
+
+    fn take(
+        &mut self,
+        entry: Arc<Entry>,
+        payload: Payload,
+        planned: Option<Expansion>,
+        keep: u64,
+    ) -> Result<Batch, DatabaseError> {
+        let at = entry.serial;
         let mut batch = Batch::default();
         let joining = self.joining_after(&payload, at);
         if let Some(update) = payload.update(&entry) {
             let replaced = History::about_to_go(&payload, &self.deployment);
-            let values = Arc::make_mut(&mut self.deployment).apply(&update, at);
+            let deployment = Arc::make_mut(&mut self.deployment);
+            let values = match planned {
+                Some(expansion) => deployment.apply_checked(&update, expansion, at),
+                None => deployment.apply(&update, at),
+            };
             let values = values.map_err(|faults| DatabaseError::Faults { at, faults })?;
             let past = self.history.follow(&entry, &payload, replaced);
             batch.put = values.put.into_iter().chain(past.put).collect();

@@ -6,6 +6,7 @@ use crate::pure::model::descriptor::ObjectRecord;
 use crate::pure::model::{Application, ApplicationRecord, Changes, RegistryRecord, Update};
 use crate::pure::wire::{CodecError, decode, encode};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Payload {
             Self::Reign(_) => return None,
             Self::PutRegistry(record) => Update::PutRegistry(record),
             Self::ForgetRegistry(name) => Update::ForgetRegistry(name),
-            Self::PutApplication(application) => Update::PutApplication(Box::new(ApplicationRecord {
+            Self::PutApplication(application) => Update::PutApplication(Arc::new(ApplicationRecord {
                 descriptor: application.descriptor,
                 revision: application.revision,
                 version: entry.version(),

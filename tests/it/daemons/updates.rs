@@ -1,7 +1,7 @@
 //! Updates of what runs, on the command line: conditions, `--no-restart`, `--wait`, rollbacks on failure, nodes that are away.
 //!
-//! Scenarios of the reference that stand here: S-UPD-01, S-UPD-08, S-NRU-01 to S-NRU-06 (S-NRU-05 with all its cases stands in the
-//! registry core's tests). Those that mean nothing here: S-UPD-10, because an update is always the whole application, so
+//! Scenarios of the reference that stand here: S-UPD-01, S-UPD-08, S-NRU-01, S-NRU-02, S-NRU-05 and S-NRU-06 (all cases of S-NRU stand
+//! in the registry core's tests). Those that mean nothing here: S-UPD-10, because an update is always the whole application, so
 //! that what is left out is taken out; S-UPD-06 and S-NRU-07, because a service is a server of its own.
 
 use super::application::Text;
@@ -73,9 +73,9 @@ async fn an_update_without_restart_keeps_every_process() {
             .contains("running now, and not left alone:\n  restart b (active on n1)\n"),
         "{said:?}"
     );
-    // S-NRU-03 and S-NRU-06: a property file, of servers that know nothing of it.
-    let file = "activation = \"always\"\nfile = [{ name = \"b.conf\", set = { x = \"1\" } }]";
-    let live = sleeper(Text::new("shop"), "n1", "a", 1000).run("n1", "b", "[\"/bin/sleep\", \"1000\"]", file);
+    // S-NRU-06: what a process is not started with.
+    let patient = "activation = \"always\"\ndeactivation_timeout = \"30s\"";
+    let live = sleeper(Text::new("shop"), "n1", "a", 1000).run("n1", "b", "[\"/bin/sleep\", \"1000\"]", patient);
     let live = sleeper(live, "n1", "c", 1000);
     let said = apply(&grid, &live, "--no-restart --wait").await.done();
     assert!(said.out.contains("0 restarted, 1 changed live"), "{said:?}");

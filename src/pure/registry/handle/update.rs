@@ -9,7 +9,7 @@ use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
 use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
-use crate::pure::model::{Application, Changes, Plan};
+use crate::pure::model::{Application, Changes, Expansion, Plan};
 use crate::pure::protocol::Response;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
@@ -67,8 +67,8 @@ impl Registry {
         if let Err(failure) = self.check_place(&name, conditions, "apply") {
             return asked.fail(failure, out);
         }
-        let plan = match self.database.deployment().plan(&application) {
-            Ok(plan) => plan,
+        let (plan, expansion) = match self.database.deployment().planned(&application) {
+            Ok(planned) => planned,
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
         let affected = match self.check_affected(&plan, conditions) {
@@ -89,7 +89,7 @@ impl Registry {
             affected,
             ..self.report(&name, next, plan)
         };
-        self.store(asked, payload, request, report, moment, out);
+        self.store(asked, (payload, Some(expansion)), request, report, moment, out);
     }
 
     pub(super) fn remove(
@@ -123,13 +123,13 @@ impl Registry {
             ..self.report(name, revision, plan)
         };
         let payload = Payload::RemoveApplication(name.clone());
-        self.store(asked, payload, request, report, moment, out);
+        self.store(asked, (payload, None), request, report, moment, out);
     }
 
     /// Appends an entry that no client asked for.
     pub(super) fn append_own(&mut self, payload: Payload, request: RequestId, moment: &Moment, out: &mut Vec<Effect>) {
         let actor = format!("registry {}", self.name());
-        if self.append(&payload, request, &actor, moment, out).is_some() {
+        if self.append(payload, None, request, &actor, moment, out).is_some() {
             let pending = self.pending(None, moment);
             self.await_copies(pending, moment, out);
         }
@@ -139,14 +139,18 @@ impl Registry {
     fn store(
         &mut self,
         asked: Asked,
-        payload: Payload,
+        (payload, planned): (Payload, Option<Expansion>),
         request: RequestId,
         report: AppliedReport,
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
         let before = self.database.deployment().clone();
-        if self.append(&payload, request, &asked.actor, moment, out).is_none() {
+        let removed = payload.kind() == EntryKind::RemoveApplication;
+        if self
+            .append(payload, planned, request, &asked.actor, moment, out)
+            .is_none()
+        {
             let failure = Failure::new(ErrorCode::Internal, "the entry was not taken", "see the registry's log");
             return asked.fail(failure, out);
         }
@@ -159,7 +163,6 @@ impl Registry {
         if let Some(reigning) = self.reigning() {
             reigning.moves.stored(&report.plan, &before, &after);
         }
-        let removed = payload.kind() == EntryKind::RemoveApplication;
         out.push(Effect::Happened(Box::new(Happening {
             time: moment.wall,
             subject: "application".to_owned(),
@@ -181,7 +184,8 @@ impl Registry {
     /// Seals and appends one entry, and asks for its commit.
     fn append(
         &mut self,
-        payload: &Payload,
+        payload: Payload,
+        planned: Option<Expansion>,
         request: RequestId,
         actor: &str,
         moment: &Moment,
@@ -199,7 +203,8 @@ impl Registry {
             digest: Digest::default(),
         };
         let entry = Arc::new(entry.sealed(database, &end.digest));
-        let batch = self.database.append(entry.clone(), self.config.log_keep).ok()?;
+        let keep = self.config.log_keep;
+        let batch = self.database.append_made(entry.clone(), payload, planned, keep).ok()?;
         out.push(Effect::Commit(batch));
         Some(entry)
     }
