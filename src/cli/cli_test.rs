@@ -1,8 +1,8 @@
 //! Whole outputs of commands, with answers put in place of the grid: what people see, what programs get, how it ends.
 
 use super::canned::{
-    Canned, SHOP, application_row, applied, explained, failing_server, file_of, floe, forecast, happening, node_detail, peer,
-    prints, registry, resolved, revision_row, server, status,
+    Canned, SHOP, application_row, applied, explained, failing_server, file_of, floe, forecast, happening, node_detail,
+    peer, prints, registry, resolved, revision_row, server, status,
 };
 use super::{Ask, Exit, Failing, Output, run};
 use crate::pure::base::WallTime;

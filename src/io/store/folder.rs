@@ -4,10 +4,12 @@
 //! also by `kill -9`; the file `LOCK` itself stays and means nothing by its presence.
 
 use super::file::{FileError, sync_folder};
+use crate::io::clock;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a data folder cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,9 @@ impl FolderError {
         }
     }
 }
+
+/// A process that has just been made takes far less to begin its program, also on a busy machine.
+const DEAD_HOLDER: Duration = Duration::from_secs(3);
 
 /// A data folder, held exclusively.
 #[derive(Debug)]
@@ -149,7 +154,7 @@ fn lock(folder: &Path, command: &str) -> Result<File, FolderError> {
         .mode(0o600)
         .open(&path)
         .map_err(FileError::at("open", &path))?;
-    match file.try_lock() {
+    match try_lock(&mut file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             return Err(FolderError::InUse {
@@ -165,6 +170,37 @@ fn lock(folder: &Path, command: &str) -> Result<File, FolderError> {
         .and_then(|()| file.write_all(text.as_bytes()))
         .map_err(FileError::at("write", &path))?;
     Ok(file)
+}
+
+/// A daemon that was killed while it made a process leaves its lock to that process until its program begins: as long as the
+/// holder does not live, this is tried again for a while.
+fn try_lock(file: &mut File) -> Result<(), TryLockError> {
+    let start = clock::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if clock::now().since(start) < DEAD_HOLDER && !holder_lives(file) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            locked => return locked,
+        }
+    }
+}
+
+/// True also when nothing is known of the holder.
+fn holder_lives(file: &mut File) -> bool {
+    let words = holder(file);
+    let rewound = file.rewind();
+    let pid = words.split(' ').nth(1).and_then(|pid| pid.parse::<u32>().ok());
+    let Some(pid) = pid.filter(|_| rewound.is_ok()) else {
+        return true;
+    };
+    // Of one that waits to be reaped nothing is left but its number.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
 }
 
 /// What the holder wrote about itself; for people, so anything unexpected is no error.
@@ -192,8 +228,20 @@ mod tests {
         let holder = format!("process {} (floe registry run --config x)", std::process::id());
         assert!(error.to_string().contains(&holder), "{error}");
 
+        // Killed, but a process that it was making still holds its lock for a moment.
+        let ended = std::process::Command::new("true").spawn().unwrap();
+        let text = format!("process {} (floe node run --config x)\n", ended.id());
+        std::fs::write(path.join("LOCK"), text).unwrap();
+        let reaped = std::thread::spawn(move || ended.wait_with_output().unwrap());
+        reaped.join().unwrap();
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || Folder::open(&path, "floe node run")
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished(), "it waits for a dead one");
         drop(first);
-        drop(Folder::open(&path, "floe node run").unwrap());
+        drop(waiting.join().unwrap().unwrap());
         let text = std::fs::read_to_string(path.join("LOCK")).unwrap();
         assert!(
             text.ends_with("(floe node run)\n"),

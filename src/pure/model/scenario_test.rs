@@ -290,7 +290,7 @@ fn s_upd_04_a_template_changes_all_its_servers() {
         templates: BTreeMap::new(),
         ..application(&text("a"))
     };
-    let update = Update::PutApplication(Box::new(super::fixture::record(without, 2)));
+    let update = Update::PutApplication(std::sync::Arc::new(super::fixture::record(without, 2)));
     assert_eq!(deployment.apply(&update, 2).unwrap_err().len(), 2);
     assert_eq!(deployment, before, "refused as a whole");
     assert_eq!(Deployment::restore(&deployment.values()), Ok(deployment));

@@ -3,20 +3,13 @@
 use super::application::Text;
 use super::grid::{Grid, get, until};
 use super::process;
+use super::servers::small_grid;
 use floe::pure::protocol::report::ServerState;
 use rustix::process::Signal;
 use std::io::Read as _;
 use std::process::Stdio;
 
 const R: [&str; 1] = ["r1"];
-
-async fn small_grid(text: &Text) -> Grid {
-    let mut grid = Grid::new(&R, &["n1"]);
-    grid.start_all();
-    grid.settled("r1", &[], &["n1"]).await;
-    grid.apply(&R, text).await;
-    grid
-}
 
 /// S-DEP-07, as far as real processes add to the unit tests of reading.
 #[tokio::test]

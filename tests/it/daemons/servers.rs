@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 const R: [&str; 1] = ["r1"];
 
-async fn small_grid(text: &Text) -> Grid {
+pub(super) async fn small_grid(text: &Text) -> Grid {
     let mut grid = Grid::new(&R, &["n1"]);
     grid.start_all();
     grid.settled("r1", &[], &["n1"]).await;
