@@ -7,7 +7,7 @@ use super::mapper::Mapper;
 use super::notes::Attributes;
 use super::scope::Scope;
 use super::server::Builder;
-use super::text::{escaped_value, identifier};
+use super::text::identifier;
 use super::tree::{Attribute, Element};
 use crate::pure::model::descriptor::{Adapter, Allocatable, Object, PropertySet};
 use crate::pure::model::validate::shown;
@@ -47,8 +47,7 @@ impl<'t> Mapper<'t> {
             None => self.id_of(&ice_name.replace('$', "$$"), name.place),
         };
         let endpoint = self.endpoint(element, endpoints, &port_name(&own_name, builder), scope);
-        let value = escaped_value(&endpoint.property);
-        self.set_property(element, set, &format!("{ice_name}.Endpoints"), &value);
+        self.set_property(element, set, &format!("{ice_name}.Endpoints"), &endpoint.property);
         if let Some(options) = options {
             let reason = format!(
                 "{PROXY_OPTIONS}. The program still gets them as {}.ProxyOptions",
@@ -56,12 +55,7 @@ impl<'t> Mapper<'t> {
             );
             self.notes.attribute_left_out(element, options, &reason);
             let value = self.text(&options.value, options.place, scope);
-            self.set_property(
-                element,
-                set,
-                &format!("{ice_name}.ProxyOptions"),
-                &escaped_value(&value),
-            );
+            self.set_property(element, set, &format!("{ice_name}.ProxyOptions"), &value);
         }
         let adapter = Adapter {
             name: own_name.clone(),
@@ -211,7 +205,7 @@ impl<'t> Mapper<'t> {
         if let Some(property) = property
             && let Some(key) = self.fixed(&property.value, property.place, scope)
         {
-            self.set_property(element, set, &key, &escaped_value(&text));
+            self.set_property(element, set, &key, &text);
         }
         let kind = kind.map(|kind| self.text(&kind.value, kind.place, scope));
         let id = self.id(&identity.value, identity.place, scope);

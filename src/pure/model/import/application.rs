@@ -3,7 +3,7 @@
 use super::mapper::Mapper;
 use super::notes::Attributes;
 use super::scope::Scope;
-use super::text::{escaped_value, variable_name};
+use super::text::variable_name;
 use super::tree::{Attribute, Element};
 use super::{Imported, Kind};
 use crate::pure::model::descriptor::PropertySet;
@@ -210,7 +210,7 @@ impl<'t> Mapper<'t> {
             return;
         }
         let text = self.text(written, element.place, scope);
-        self.set_property(element, set, &key, &escaped_value(&text));
+        self.set_property(element, set, &key, &text);
     }
 
     /// Puts a property into a set; says so when it replaces another one.

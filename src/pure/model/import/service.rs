@@ -5,7 +5,7 @@ use super::notes::Attributes;
 use super::scope::Scope;
 use super::server::Builder;
 use super::template::Addition;
-use super::text::{escaped_value, identifier};
+use super::text::identifier;
 use super::tree::Element;
 use crate::pure::model::descriptor::PropertySet;
 use crate::pure::model::validate::shown;
@@ -51,7 +51,7 @@ impl<'t> Mapper<'t> {
             ..scope.clone()
         };
         let entry = self.text(&entry.value, entry.place, &scope);
-        let value = format!("{} --Ice.Config='${{server.config}}/{file}'", escaped_value(&entry));
+        let value = format!("{} --Ice.Config='${{server.config}}/{file}'", entry);
         if let Some((_, own)) = builder.files.first_mut() {
             self.set_property(element, own, &format!("IceBox.Service.{name}"), &value);
         }
@@ -178,7 +178,7 @@ impl<'t> Mapper<'t> {
         if let Some(property) = property
             && let Some(key) = self.fixed(&property.value, property.place, scope)
         {
-            self.set_property(element, set, &key, &escaped_value(&text));
+            self.set_property(element, set, &key, &text);
         }
     }
 }

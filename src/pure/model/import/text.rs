@@ -110,19 +110,6 @@ pub(super) fn peer_name(text: &str) -> String {
     out
 }
 
-/// The value of a property as it stands in a file that Ice reads: comments and blanks at the ends are escaped.
-pub(super) fn escaped_value(text: &str) -> String {
-    let inner = text.trim_matches(' ');
-    let lead = text.len() - text.trim_start_matches(' ').len();
-    let tail = if inner.is_empty() {
-        0
-    } else {
-        text.len() - text.trim_end_matches(' ').len()
-    };
-    let inner = inner.replace('\\', "\\\\").replace('#', "\\#");
-    format!("{}{inner}{}", "\\ ".repeat(lead), "\\ ".repeat(tail))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,18 +153,5 @@ mod tests {
         }
         assert_eq!(peer_name("Node_1.example"), "node-1-example");
         assert_eq!(peer_name("ä"), "n-");
-    }
-
-    #[test]
-    fn values_are_escaped_as_ice_reads_them() {
-        for (value, written) in [
-            (r"C:\x", r"C:\\x"),
-            ("a#b", r"a\#b"),
-            (" a ", r"\ a\ "),
-            ("  ", r"\ \ "),
-            ("a b=c", "a b=c"),
-        ] {
-            assert_eq!(escaped_value(value), written);
-        }
     }
 }
