@@ -5,7 +5,6 @@ use super::mounts::Own;
 use crate::pure::base::{PeerName, ServerId};
 use crate::pure::model::spec::Limits;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The period over which processor time is counted, in microseconds: the kernel's default.
@@ -178,11 +177,9 @@ fn set(folder: &Path, file: &str, value: &str) -> Result<(), String> {
     std::fs::write(&path, value).map_err(|error| format!("set {} to {value}: {error}", path.display()))
 }
 
+/// Also where the node's own folder is gone: whoever tidies up removes what is empty.
 fn make_folder(folder: &Path) -> std::io::Result<()> {
-    match std::fs::create_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
+    std::fs::create_dir_all(folder)
 }
 
 /// The folder, if it could be made.

@@ -58,7 +58,7 @@ fn an_application_with_its_parts() {
         ),
         (
             "<properties id=\"P\"><properties refid=\"Q\"/><property name=\"k\" value=\"v#\"/></properties>",
-            &["[properties.P]\nuse = [\"Q\"]\nset = { k = \"v\\\\#\" }\n"],
+            &["[properties.P]\nuse = [\"Q\"]\nset = { k = \"v#\" }\n"],
             &[],
         ),
         (
