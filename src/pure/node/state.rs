@@ -249,6 +249,7 @@ impl Node {
             database: self.slice.database,
             unfit: self.unfit,
             held: self.held(),
+            kept: self.kept(),
             load: self.load.one,
             host: self.config.host.clone(),
             load_longer: (self.load.five, self.load.fifteen),

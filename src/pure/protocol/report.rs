@@ -165,6 +165,9 @@ pub struct NodeReport {
     /// Servers that wait until another node has stopped them.
     #[serde(default)]
     pub held: Vec<ServerId>,
+    /// Servers that it goes on with although its slice neither lists nor removes them.
+    #[serde(default)]
+    pub kept: Vec<ServerId>,
     /// Load average of one minute, times its load factor.
     pub load: Load,
     /// What `${node.host}` gives.

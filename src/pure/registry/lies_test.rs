@@ -90,6 +90,7 @@ fn messages(number: u64, honest: &Status) -> Vec<Message> {
         database,
         unfit: false,
         held: Vec::new(),
+        kept: Vec::new(),
         load: Load::default(),
         host: "h".to_owned(),
         load_longer: (Load::default(), Load::default()),

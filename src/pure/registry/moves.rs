@@ -4,6 +4,8 @@
 //!   an update moves S from n1 to n2       waiting: n2 is told to hold S
 //!   n1 says that it has applied it and
 //!     has S no longer                     forgotten: n2 is told to start S
+//!   n1 has applied it and keeps S         forgotten: n1 has S from another history, in which the removal does not stand, and
+//!                                         would never stop it; operators are warned of all that a node keeps
 //!   n1 is out of reach for GONE_AFTER     lapsed: n2 is told to start S; operators are warned that S may still run on n1
 //! ```
 //!
@@ -34,6 +36,17 @@ pub(super) struct Moves {
     lapsed: BTreeMap<Left, Serial>,
     /// Servers that came to a node which has not been told of them: it cannot run them.
     untold: BTreeSet<(PeerName, ServerId)>,
+}
+
+/// Why a server is waited for no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// The old node has stopped it.
+    Stopped,
+    /// The old node goes on with it, whatever it is told.
+    Kept,
+    /// The old node was out of reach for too long.
+    GivenUp,
 }
 
 /// A server that another node may still run.
@@ -87,20 +100,23 @@ impl Moves {
         self.untold.retain(|(untold, _)| untold != node);
     }
 
-    /// Looks at the nodes again. Returns the servers that need not wait any more, each with the node that it left, and
-    /// whether that node was given up.
+    /// Looks at the nodes again. Returns the servers that need not wait any more, each with the node that it left.
     pub(super) fn progress<'a>(
         &mut self,
         node: impl Fn(&PeerName) -> NodeKnown<'a>,
         moment: &Moment,
-    ) -> Vec<(ServerId, PeerName, bool)> {
+    ) -> Vec<(ServerId, PeerName, Released)> {
         let mut released = Vec::new();
-        let has_stopped = |(id, name): &Left, serial: Serial| match node(name) {
-            NodeKnown::Told(sight) => {
-                let applied = sight.report.applied.is_some_and(|applied| applied.serial >= serial);
-                applied && !sight.servers.contains_key(id)
+        let outcome = |(id, name): &Left, serial: Serial| {
+            let NodeKnown::Told(sight) = node(name) else {
+                return None;
+            };
+            let applied = sight.report.applied.is_some_and(|applied| applied.serial >= serial);
+            match sight.servers.contains_key(id) {
+                _ if !applied => None,
+                false => Some(Released::Stopped),
+                true => sight.report.kept.contains(id).then_some(Released::Kept),
             }
-            NodeKnown::Silent | NodeKnown::Absent => false,
         };
         for (left, waiting) in &mut self.waiting {
             let absent = matches!(node(&left.1), NodeKnown::Absent);
@@ -108,18 +124,17 @@ impl Moves {
             let given_up = waiting
                 .absent_since
                 .is_some_and(|since| moment.now.since(since) >= GONE_AFTER);
-            if has_stopped(left, waiting.serial) || given_up {
-                released.push((left.0.clone(), left.1.clone(), given_up));
-            }
+            let why = outcome(left, waiting.serial).or(given_up.then_some(Released::GivenUp));
+            released.extend(why.map(|why| (left.0.clone(), left.1.clone(), why)));
         }
-        for (id, name, given_up) in &released {
+        for (id, name, why) in &released {
             let left = (id.clone(), name.clone());
             let waited = self.waiting.remove(&left);
-            if let Some(waited) = waited.filter(|_| *given_up) {
+            if let Some(waited) = waited.filter(|_| *why == Released::GivenUp) {
                 self.lapsed.insert(left, waited.serial);
             }
         }
-        self.lapsed.retain(|left, serial| !has_stopped(left, *serial));
+        self.lapsed.retain(|left, serial| outcome(left, *serial).is_none());
         released
     }
 

@@ -31,6 +31,7 @@ fn sight(state: ServerState, enabled: bool, reason: &str, held: bool) -> NodeSig
             database: None,
             unfit: false,
             held: held.then(|| id.clone()).into_iter().collect(),
+            kept: Vec::new(),
             load: Load::default(),
             load_longer: Default::default(),
             drained: false,

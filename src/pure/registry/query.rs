@@ -248,14 +248,20 @@ impl View {
         }
         // A node that nobody has ever met has nothing to run.
         for (node, servers) in self.given_up.iter().filter(|(node, _)| self.peers.contains_key(*node)) {
-            let named: Vec<&str> = servers.iter().take(5).map(ServerId::as_str).collect();
-            let more = match servers.len() - named.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
             warnings.push(format!(
-                "node {node} was out of reach when servers were moved away from it: {}{more} may still run there; see to it that the machine is off, or bring the node back",
-                named.join(", ")
+                "node {node} was out of reach when servers were moved away from it: {} may still run there; see to it that the machine is off, or bring the node back",
+                named(servers)
+            ));
+        }
+        let sights = self
+            .peers
+            .values()
+            .filter_map(|peer| Some((&peer.card, peer.node.as_ref()?)));
+        for (card, sight) in sights.filter(|(_, sight)| !sight.report.kept.is_empty()) {
+            let (node, address, kept) = (&card.name, &card.address, &sight.report.kept);
+            warnings.push(format!(
+                "node {node} keeps what its slice neither lists nor removes: {}; `floe --peer {address} server stop NAME` ends one there",
+                named(kept)
             ));
         }
         for row in nodes.iter().filter(|row| row.drained) {
@@ -456,6 +462,15 @@ pub(super) fn invalid(faults: &[Fault]) -> Failure {
 
 fn not_found(message: String, hint: &str) -> Response {
     Response::Failed(Failure::new(ErrorCode::NotFound, message, hint))
+}
+
+/// The first five, and how many more there are.
+fn named(servers: &[ServerId]) -> String {
+    let named: Vec<&str> = servers.iter().take(5).map(ServerId::as_str).collect();
+    match servers.len() - named.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 #[cfg(test)]

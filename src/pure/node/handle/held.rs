@@ -18,6 +18,12 @@ impl Node {
         held.map(|(id, _)| id.clone()).collect()
     }
 
+    /// Servers that the slice neither lists nor removes: no removal reaches them.
+    pub(in crate::pure::node) fn kept(&self) -> Vec<ServerId> {
+        let kept = self.slice.servers.iter().filter(|(_, placed)| placed.kept);
+        kept.map(|(id, _)| id.clone()).collect()
+    }
+
     /// Why a held server does not run.
     pub(in crate::pure::node) fn held_reason(&self, id: &ServerId) -> String {
         let from = self.slice.servers.get(id).and_then(|placed| placed.held.as_ref());

@@ -38,6 +38,7 @@ fn report(bench: &mut Bench, servers: &[(&str, ServerState)]) {
         database: bench.registry.database().id(),
         unfit: false,
         held: Vec::new(),
+        kept: Vec::new(),
         load: Load::default(),
         load_longer: Default::default(),
         drained: false,

@@ -2,6 +2,7 @@
 
 use super::super::affected::sight_of;
 use super::super::effect::Effect;
+use super::super::moves::Released;
 use super::super::seat::Seat;
 use super::super::state::Registry;
 use crate::pure::base::{Moment, PeerName, ServerId};
@@ -23,13 +24,13 @@ impl Registry {
             moment,
         );
         let mut nodes: BTreeSet<PeerName> = BTreeSet::new();
-        for (server, left, given_up) in released {
+        for (server, left, why) in released {
             let deployment = reigning.acknowledged.as_ref().map(|(_, deployment)| deployment);
             let placed = deployment.and_then(|deployment| deployment.servers.get(&server));
             let Some(node) = placed.map(|placed| placed.node.clone()) else {
                 continue;
             };
-            out.push(released_news(&server, &left, &node, given_up, moment));
+            out.push(released_news(&server, &left, &node, why, moment));
             nodes.insert(node);
         }
         nodes.retain(|node| reigning.told_nodes.contains_key(node));
@@ -41,16 +42,20 @@ impl Registry {
     }
 }
 
-fn released_news(server: &ServerId, left: &PeerName, node: &PeerName, given_up: bool, moment: &Moment) -> Effect {
+fn released_news(server: &ServerId, left: &PeerName, node: &PeerName, why: Released, moment: &Moment) -> Effect {
     Effect::Happened(Box::new(Happening {
         time: moment.wall,
         subject: "server".to_owned(),
         name: server.to_string(),
         state: "released".to_owned(),
-        reason: if given_up {
-            format!("node {left} is out of reach: it may still run there; it may start on {node} all the same")
-        } else {
-            format!("node {left} has stopped it: it may start on {node}")
+        reason: match why {
+            Released::Stopped => format!("node {left} has stopped it: it may start on {node}"),
+            Released::Kept => {
+                format!("node {left} keeps it, for no removal reaches it there; it may start on {node} all the same")
+            }
+            Released::GivenUp => {
+                format!("node {left} is out of reach: it may still run there; it may start on {node} all the same")
+            }
         },
         version: None,
     }))

@@ -29,12 +29,16 @@ fn apply(bench: &mut Bench, node: &str) -> Vec<Effect> {
 }
 /// What a node says: the version that it has applied, and whether it has the server.
 fn node(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool) -> Vec<Effect> {
+    node_that_keeps(bench, name, applied, has, false)
+}
+fn node_that_keeps(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool, keeps: bool) -> Vec<Effect> {
     let report = NodeReport {
         obeys: bench.registry.promise(),
         applied,
         database: bench.registry.database().id(),
         unfit: false,
         held: Vec::new(),
+        kept: keeps.then(|| "web".parse().unwrap()).into_iter().collect(),
         load: Load::default(),
         load_longer: Default::default(),
         drained: false,
@@ -135,6 +139,23 @@ fn a_report_from_before_the_move_proves_nothing() {
     apply(&mut bench, "n2");
     // It has not got the server now, but may have an older slice on its way that lists it.
     assert!(told(&node(&mut bench, "n1", before, false), "n2").is_empty());
+}
+
+#[test]
+fn what_the_old_node_keeps_is_not_waited_for() {
+    let mut bench = grid();
+    let out = apply(&mut bench, "n2");
+    assert_eq!(told(&out, "n2"), [(1, held_from("n1"))]);
+    // It has the server from another history: the removal does not reach it.
+    let now = Some(end(&bench));
+    let out = node_that_keeps(&mut bench, "n1", now, true, true);
+    assert_eq!(told(&out, "n2"), [(0, vec![])]);
+    let warnings = warnings(&mut bench);
+    assert!(
+        warnings.contains("node n1 keeps what its slice neither lists nor removes: web;"),
+        "{warnings}"
+    );
+    assert!(!warnings.contains("may still run there"), "{warnings}");
 }
 
 #[test]

@@ -98,6 +98,7 @@ impl Bench {
             database: self.registry.database().id(),
             unfit,
             held: Vec::new(),
+            kept: Vec::new(),
             load: Load::default(),
             host: "127.0.0.1".into(),
             load_longer: (Load::default(), Load::default()),
