@@ -51,7 +51,7 @@ impl<'t> Mapper<'t> {
             ..scope.clone()
         };
         let entry = self.text(&entry.value, entry.place, &scope);
-        let value = format!("{} --Ice.Config='${{server.config}}/{file}'", entry);
+        let value = format!("{entry} --Ice.Config='${{server.config}}/{file}'");
         if let Some((_, own)) = builder.files.first_mut() {
             self.set_property(element, own, &format!("IceBox.Service.{name}"), &value);
         }
