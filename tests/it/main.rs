@@ -9,4 +9,5 @@ mod daemons;
 mod dashboards;
 #[expect(clippy::disallowed_methods, reason = "reads descriptors, starts processes")]
 mod import;
+mod scenarios;
 mod simulation;

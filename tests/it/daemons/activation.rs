@@ -1,6 +1,6 @@
 //! Who starts a server, and what becomes of it when it fails: the scenarios S-ACT of the system that floe replaces, by their
-//! numbers, on real processes. Not here: S-ACT-04 (sessions come with allocation), S-ACT-12 (many servers of one template;
-//! templates have tests of their own). Where floe decided otherwise, the test says so.
+//! numbers, on real processes. Not here: S-ACT-04, which waits for sessions, and S-ACT-12, which stands in `deployment.rs`.
+//! Where floe decided otherwise, the test says so.
 
 use super::application::Text;
 use super::grid::Grid;

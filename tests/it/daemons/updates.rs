@@ -1,8 +1,7 @@
 //! Updates of what runs, on the command line: conditions, `--no-restart`, `--wait`, rollbacks on failure, nodes that are away.
 //!
 //! Scenarios of the reference that stand here: S-UPD-01, S-UPD-08, S-NRU-01, S-NRU-02, S-NRU-05 and S-NRU-06 (all cases of S-NRU stand
-//! in the registry core's tests). Those that mean nothing here: S-UPD-10, because an update is always the whole application, so
-//! that what is left out is taken out; S-UPD-06 and S-NRU-07, because a service is a server of its own.
+//! in the registry core's tests, too). `tests/it/scenarios.rs` says where the others stand, and which mean nothing here.
 
 use super::application::Text;
 use super::grid::{Grid, Said};

@@ -1,0 +1,175 @@
+//! The scenarios of the system that floe replaces, for activation (S-ACT), deployment (S-DEP), updates (S-UPD) and updates
+//! without restart (S-NRU): where each is held on real processes, or why it means nothing here.
+//!
+//! A file holds a scenario where it names it, as `S-ACT-01` in a comment or as `s_act_01` in a test's name, where further
+//! numbers may follow: `s_act_01_02_03`. What a file says of itself at its head does not count.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Where a scenario is held.
+enum Held {
+    /// In these files below `tests/it`.
+    In(&'static [&'static str]),
+    /// Nowhere, for this reason.
+    Not(&'static str),
+}
+use Held::{In, Not};
+
+const ACTIVATION: &[&str] = &["daemons/activation.rs"];
+const DEPLOYMENT: &[&str] = &["daemons/deployment.rs"];
+const REDEPLOYMENT: &[&str] = &["daemons/redeployment.rs"];
+const UPDATES: &[&str] = &["daemons/updates.rs"];
+const MOVES: &[&str] = &["daemons/moves.rs"];
+
+/// How many scenarios each family has.
+const FAMILIES: [(&str, u32); 4] = [("ACT", 12), ("DEP", 7), ("UPD", 12), ("NRU", 7)];
+
+const SCENARIOS: &[(&str, Held)] = &[
+    ("S-ACT-01", In(ACTIVATION)),
+    ("S-ACT-02", In(ACTIVATION)),
+    ("S-ACT-03", In(ACTIVATION)),
+    (
+        "S-ACT-04",
+        Not("waits for sessions: until they are there nobody can hold a server with activation = \"session\""),
+    ),
+    ("S-ACT-05", In(ACTIVATION)),
+    ("S-ACT-06", In(ACTIVATION)),
+    ("S-ACT-07", In(ACTIVATION)),
+    ("S-ACT-08", In(ACTIVATION)),
+    ("S-ACT-09", In(ACTIVATION)),
+    ("S-ACT-10", In(ACTIVATION)),
+    ("S-ACT-11", In(ACTIVATION)),
+    ("S-ACT-12", In(DEPLOYMENT)),
+    ("S-DEP-01", In(DEPLOYMENT)),
+    ("S-DEP-02", In(DEPLOYMENT)),
+    ("S-DEP-03", In(DEPLOYMENT)),
+    ("S-DEP-04", In(DEPLOYMENT)),
+    ("S-DEP-05", In(REDEPLOYMENT)),
+    ("S-DEP-06", In(DEPLOYMENT)),
+    ("S-DEP-07", In(&["daemons/craft.rs", "daemons/deployment.rs"])),
+    ("S-UPD-01", In(&["daemons/updates.rs", "daemons/redeployment.rs"])),
+    ("S-UPD-02", In(REDEPLOYMENT)),
+    ("S-UPD-03", In(REDEPLOYMENT)),
+    ("S-UPD-04", In(REDEPLOYMENT)),
+    ("S-UPD-05", In(REDEPLOYMENT)),
+    (
+        "S-UPD-06",
+        Not(
+            "a service inside a host server is a server of its own here: it is added and removed as one, and has no order",
+        ),
+    ),
+    ("S-UPD-07", In(REDEPLOYMENT)),
+    ("S-UPD-08", In(UPDATES)),
+    ("S-UPD-09", In(REDEPLOYMENT)),
+    ("S-UPD-10", In(REDEPLOYMENT)),
+    ("S-UPD-11", In(MOVES)),
+    ("S-UPD-12", In(MOVES)),
+    ("S-NRU-01", In(UPDATES)),
+    ("S-NRU-02", In(UPDATES)),
+    ("S-NRU-03", In(REDEPLOYMENT)),
+    ("S-NRU-04", In(REDEPLOYMENT)),
+    ("S-NRU-05", In(UPDATES)),
+    ("S-NRU-06", In(&["daemons/updates.rs", "daemons/redeployment.rs"])),
+    (
+        "S-NRU-07",
+        Not(
+            "a service inside a host server is a server of its own here: S-NRU-01 to S-NRU-06 hold for it as for any other",
+        ),
+    ),
+];
+
+/// Every id that a text names; of `s_act_01_02` each number counts.
+fn named(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (family, _) in FAMILIES {
+        for (prefix, mark) in [
+            (format!("S-{family}-"), '-'),
+            (format!("s_{}_", family.to_lowercase()), '_'),
+        ] {
+            for (at, _) in text.match_indices(&prefix) {
+                let rest = text.get(at + prefix.len()..).unwrap_or_default();
+                let numbers = rest.split(mark).map_while(|part| {
+                    let digits = part.get(..2)?;
+                    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                    is_number.then_some((digits, part.len() == 2))
+                });
+                for (number, goes_on) in numbers {
+                    found.insert(format!("S-{family}-{number}"));
+                    if mark == '-' || !goes_on {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A file without its head.
+fn body(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("//!"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_scenario_is_held_or_has_a_reason_not_to_be() {
+    let mut faults = Vec::new();
+    let listed: Vec<&str> = SCENARIOS.iter().map(|(id, _)| *id).collect();
+    let all = FAMILIES
+        .iter()
+        .flat_map(|(family, count)| (1..=*count).map(move |number| format!("S-{family}-{number:02}")));
+    let all: Vec<String> = all.collect();
+    for id in &all {
+        if listed.iter().filter(|one| *one == id).count() != 1 {
+            faults.push(format!(
+                "{id}: write one line for it into SCENARIOS in tests/it/scenarios.rs"
+            ));
+        }
+    }
+    for id in listed.iter().filter(|id| !all.iter().any(|one| one == *id)) {
+        faults.push(format!(
+            "{id}: there is no such scenario; mend its line in tests/it/scenarios.rs"
+        ));
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for (id, held) in SCENARIOS {
+        let files = match held {
+            In([]) => {
+                faults.push(format!(
+                    "{id}: name the file whose test holds it, or give the reason why none does"
+                ));
+                continue;
+            }
+            In(files) => *files,
+            Not(reason) => {
+                if reason.trim().is_empty() {
+                    faults.push(format!("{id}: say why it does not apply"));
+                }
+                continue;
+            }
+        };
+        for file in files {
+            match fs::read_to_string(folder.join(file)) {
+                Err(error) => faults.push(format!(
+                    "{id}: tests/it/{file} cannot be read ({error}); name the file that holds it now"
+                )),
+                Ok(text) if !named(&body(&text)).contains(*id) => faults.push(format!(
+                    "{id}: tests/it/{file} does not name it; write {id} beside the lines that hold it, or name another file"
+                )),
+                Ok(_) => (),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "scenarios without a test:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn ids_are_found_in_comments_and_names() {
+    let text = "// S-ACT-01: x; S-DEP-07.\nfn s_act_10_11_x() fn s_upd_2_x() s_nru_03_04_s_nru_06_y S-UPD-1 s_dep_05";
+    let expected = [
+        "S-ACT-01", "S-ACT-10", "S-ACT-11", "S-DEP-05", "S-DEP-07", "S-NRU-03", "S-NRU-04", "S-NRU-06",
+    ];
+    assert_eq!(named(text).into_iter().collect::<Vec<_>>(), expected);
+}
