@@ -31,9 +31,9 @@ impl Choice {
 /// A file that cannot be read, is too large or is no application; every fault with its place; a choice that the file does
 /// not offer.
 pub(super) fn read(path: &Path, choice: &Choice) -> Result<Application, Failing> {
-    with_file(path, |application, source| {
+    with_file(path, |application, source, mut faults| {
         let chosen = choose(&application, &choice.targets, choice)?;
-        let faults = faults_of(&chosen, source, &choice.targets);
+        faults.extend(faults_of(&chosen, source, &choice.targets));
         refused_if_any(path, &faults)?;
         Ok(chosen)
     })
@@ -47,9 +47,9 @@ pub(super) fn read_all(path: &Path, choice: &Choice) -> Result<(Application, Vec
     if !choice.targets.is_empty() {
         return Ok((read(path, choice)?, choice.targets.clone()));
     }
-    with_file(path, |application, source| {
+    with_file(path, |application, source, mut faults| {
         let chosen = choose(&application, &[], choice)?;
-        let mut faults = faults_of(&chosen, source, &[]);
+        faults.extend(faults_of(&chosen, source, &[]));
         let of_base: BTreeSet<String> = faults.iter().cloned().collect();
         for name in application.targets.keys() {
             let target = [name.clone()];
@@ -62,7 +62,10 @@ pub(super) fn read_all(path: &Path, choice: &Choice) -> Result<(Application, Vec
     })
 }
 
-fn with_file<T>(path: &Path, then: impl FnOnce(Application, &Source<'_>) -> Result<T, Failing>) -> Result<T, Failing> {
+fn with_file<T>(
+    path: &Path,
+    then: impl FnOnce(Application, &Source<'_>, Vec<String>) -> Result<T, Failing>,
+) -> Result<T, Failing> {
     let name = path.display().to_string();
     let text = if path == Path::new("-") {
         text_of(std::io::stdin().lock(), "standard input")?
@@ -73,8 +76,9 @@ fn with_file<T>(path: &Path, then: impl FnOnce(Application, &Source<'_>) -> Resu
     };
     let json = path.extension().is_some_and(|ending| ending == "json") || text.trim_start().starts_with('{');
     let format = if json { Format::Json } else { Format::Toml };
-    let (application, source) = parse::read(&text, &name, format).map_err(|faults| refused(&name, &lines(&faults)))?;
-    then(application, &source)
+    let read = parse::read(&text, &name, format).map_err(|faults| refused(&name, &lines(&faults)));
+    let (application, source, faults) = read?;
+    then(application, &source, lines(&faults))
 }
 
 fn choose(application: &Application, targets: &[String], choice: &Choice) -> Result<Application, Failing> {

@@ -4,15 +4,15 @@
 //!   an update moves S from n1 to n2       waiting: n2 is told to hold S
 //!   n1 says that it has applied it and
 //!     has S no longer                     forgotten: n2 is told to start S
-//!   n1 has applied it and keeps S         forgotten: n1 has S from another history, in which the removal does not stand, and
-//!                                         would never stop it; operators are warned of all that a node keeps
+//!   n1 has applied it and keeps S, or     forgotten: n1 has S from another history, in which the removal does not stand, and
+//!   is of another database                would never stop it; operators are warned of all that a node keeps
 //!   n1 is out of reach for GONE_AFTER     lapsed: n2 is told to start S; operators are warned that S may still run on n1
 //! ```
 //!
 //! Volatile, and known to the master only: a new master finds the same moves in the removals that the database remembers.
 
 use super::affected::NodeKnown;
-use crate::pure::base::{Moment, PeerName, ServerId, Time};
+use crate::pure::base::{DatabaseId, Moment, PeerName, ServerId, Time};
 use crate::pure::lineage::Serial;
 use crate::pure::model::{Deployment, Plan};
 use crate::pure::protocol::message::Hold;
@@ -43,7 +43,7 @@ pub(super) struct Moves {
 pub(super) enum Released {
     /// The old node has stopped it.
     Stopped,
-    /// The old node goes on with it, whatever it is told.
+    /// The old node goes on as it is: no removal of this database reaches the server there.
     Kept,
     /// The old node was out of reach for too long.
     GivenUp,
@@ -100,9 +100,10 @@ impl Moves {
         self.untold.retain(|(untold, _)| untold != node);
     }
 
-    /// Looks at the nodes again. Returns the servers that need not wait any more, each with the node that it left.
+    /// Looks at the nodes again; `own` is the database that they should be of. Returns the servers that need not wait any more, each with the node that it left.
     pub(super) fn progress<'a>(
         &mut self,
+        own: DatabaseId,
         node: impl Fn(&PeerName) -> NodeKnown<'a>,
         moment: &Moment,
     ) -> Vec<(ServerId, PeerName, Released)> {
@@ -111,6 +112,9 @@ impl Moves {
             let NodeKnown::Told(sight) = node(name) else {
                 return None;
             };
+            if sight.report.database.is_some_and(|database| database != own) {
+                return Some(Released::Kept);
+            }
             let applied = sight.report.applied.is_some_and(|applied| applied.serial >= serial);
             match sight.servers.contains_key(id) {
                 _ if !applied => None,

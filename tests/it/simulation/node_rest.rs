@@ -44,7 +44,10 @@ fn faults(world: &World, master: usize, safe: bool, index: usize) -> Vec<String>
         }
     }
     for (id, placed) in &peer.disk.slice.servers {
-        faults.extend(server_fault(world, index, id, placed));
+        // Who commands the node and could be heard is what releases a server that moved.
+        if placed.held.is_none() || (safe && !foreign) {
+            faults.extend(server_fault(world, index, id, placed));
+        }
     }
     let mut processes = peer.host.processes.keys();
     if let Some(stray) = processes.find(|id| !peer.disk.slice.servers.contains_key(*id)) {

@@ -8,29 +8,44 @@ use crate::pure::model::nearest::did_you_mean;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
-/// The application that a tree holds.
+/// The application that a tree holds, without what it may do without: unknown keys and choices that there are not, which
+/// come back as errors beside it.
 ///
 /// # Errors
 /// Everything that has no place in one; a few above `FAULTS_MAX` show that there is more.
-pub(super) fn application(root: &Node<'_>) -> Result<Application, Vec<Error>> {
-    let mut check = Check { errors: Vec::new() };
+pub(super) fn application(root: &Node<'_>) -> Result<(Application, Vec<Error>), Vec<Error>> {
+    let mut check = Check {
+        errors: Vec::new(),
+        spoilt: false,
+    };
     let json = check.table(root, root.at, &APPLICATION);
-    if check.errors.is_empty() {
-        let read = serde_json::from_value(json);
-        return read.map_err(|error| {
-            let message = error.to_string();
-            vec![Error { at: 0, message }]
-        });
+    if check.spoilt {
+        return Err(check.errors);
     }
-    Err(check.errors)
+    match serde_json::from_value(json) {
+        Ok(application) => Ok((application, check.errors)),
+        Err(_) if !check.errors.is_empty() => Err(check.errors),
+        Err(error) => Err(vec![Error {
+            at: 0,
+            message: error.to_string(),
+        }]),
+    }
 }
 
 struct Check {
     errors: Vec<Error>,
+    /// Something is wrong without which the rest would mean something else.
+    spoilt: bool,
 }
 
 impl Check {
     fn add(&mut self, at: usize, message: impl FnOnce() -> String) {
+        self.spoilt = true;
+        self.tell(at, message);
+    }
+
+    /// Adds what spoils nothing else.
+    fn tell(&mut self, at: usize, message: impl FnOnce() -> String) {
         let message = if self.errors.len() < FAULTS_MAX {
             message()
         } else {
@@ -93,9 +108,11 @@ impl Check {
             match schema.keys.iter().find(|(known, _)| *known == key.text) {
                 Some((known, shape)) => {
                     let json = self.value(known, key.at, value, shape);
-                    fields.insert((*known).to_owned(), json);
+                    if !json.is_null() {
+                        fields.insert((*known).to_owned(), json);
+                    }
                 }
-                None => self.add(key.at, || unknown(&key.text, schema)),
+                None => self.tell(key.at, || unknown(&key.text, schema)),
             }
         }
         for required in schema.required.iter().filter(|key| !seen.contains(**key)) {
@@ -146,10 +163,11 @@ impl Check {
     fn choice(&mut self, key: &str, node: &Node<'_>, words: &[&'static str]) -> Json {
         let json = self.text(key, node);
         if let Some(word) = json.as_str().filter(|word| !words.contains(word)) {
-            self.add(node.at, || {
+            self.tell(node.at, || {
                 let near = did_you_mean(word, words.iter().copied());
                 format!("`{key}` is one of {}, not \"{}\"{near}", words.join(", "), shown(word))
             });
+            return Json::Null;
         }
         json
     }

@@ -27,11 +27,17 @@ pub enum Format {
     Json,
 }
 
-/// Reads an application. `name` is the file's, for the places of faults. The source finds the places of later faults.
+/// Reads an application, for whoever looks for further faults in it. `name` is the file's, for the places of faults. The
+/// source finds the places of later faults. Unknown keys and choices that there are not come back as faults beside what was
+/// read without them: with any of these, the application is not to be used.
 ///
 /// # Errors
 /// A text above `TEXT_BYTES_MAX`, that is no TOML or JSON, or that is no application: every fault, with `FILE:LINE:COLUMN`.
-pub fn read<'t>(text: &'t str, name: &'t str, format: Format) -> Result<(Application, Source<'t>), Vec<Fault>> {
+pub fn read<'t>(
+    text: &'t str,
+    name: &'t str,
+    format: Format,
+) -> Result<(Application, Source<'t>, Vec<Fault>), Vec<Fault>> {
     let size = text.len();
     if size > TEXT_BYTES_MAX {
         let message = format!("is {size} bytes long, at most {TEXT_BYTES_MAX} are allowed");
@@ -42,8 +48,10 @@ pub fn read<'t>(text: &'t str, name: &'t str, format: Format) -> Result<(Applica
         Format::Json => json::of_json(text),
     };
     let root = root.map_err(|errors| source::faults_at(name, text, errors))?;
-    let application = check::application(&root).map_err(|errors| source::faults_at(name, text, errors))?;
-    Ok((application, Source::new(name, text, root)))
+    let checked = check::application(&root).map_err(|errors| source::faults_at(name, text, errors));
+    let (application, errors) = checked?;
+    let faults = source::faults_at(name, text, errors);
+    Ok((application, Source::new(name, text, root), faults))
 }
 
 impl Application {
@@ -52,7 +60,7 @@ impl Application {
     /// # Errors
     /// As [`read`].
     pub fn from_toml(text: &str, file_name: &str) -> Result<Self, Vec<Fault>> {
-        read(text, file_name, Format::Toml).map(|(application, _)| application)
+        faultless(read(text, file_name, Format::Toml)?)
     }
 
     /// Reads JSON with the same names. `file_name` is only for the places of faults.
@@ -60,7 +68,15 @@ impl Application {
     /// # Errors
     /// As [`read`].
     pub fn from_json(text: &str, file_name: &str) -> Result<Self, Vec<Fault>> {
-        read(text, file_name, Format::Json).map(|(application, _)| application)
+        faultless(read(text, file_name, Format::Json)?)
+    }
+}
+
+fn faultless((application, _, faults): (Application, Source<'_>, Vec<Fault>)) -> Result<Application, Vec<Fault>> {
+    if faults.is_empty() {
+        Ok(application)
+    } else {
+        Err(faults)
     }
 }
 

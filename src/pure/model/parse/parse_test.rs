@@ -5,17 +5,38 @@ use super::*;
 use proptest::prelude::*;
 
 fn refused(text: &str, format: Format) -> Vec<String> {
-    let faults = read(text, "a", format).map(|_| ()).unwrap_err();
+    let read = read(text, "a", format);
+    let faults = read.map_or_else(|faults| faults, |(_, _, faults)| faults);
     faults.iter().map(Fault::to_string).collect()
 }
 
 /// What `floe app validate` says of a text that can be read.
 fn placed(text: &str, targets: &[&str]) -> Vec<String> {
-    let (application, source) = read(text, "a", Format::Toml).unwrap();
+    let (application, source, mut faults) = read(text, "a", Format::Toml).unwrap();
     let targets: Vec<String> = targets.iter().map(|name| (*name).to_owned()).collect();
     let chosen = application.choose(&targets, &[]).unwrap();
-    let faults = Deployment::default().check(&chosen).unwrap_err();
-    source.place(faults, &targets).iter().map(Fault::to_string).collect()
+    faults.extend(source.place(Deployment::default().check(&chosen).unwrap_err(), &targets));
+    faults.iter().map(Fault::to_string).collect()
+}
+
+#[test]
+fn what_is_wrong_in_a_key_hides_nothing_that_is_wrong_elsewhere() {
+    let text = r#"application = "a"
+variables = { a = "${b}", b = "${a}" }
+[[node.n1.server]]
+id = "x"
+runs = ["y"]
+run = ["${a}"]
+activation = "sometimes"
+"#;
+    assert_eq!(
+        placed(text, &[]),
+        [
+            "a:5:1: unknown key `runs` in a server or template; did you mean `run`?",
+            "a:7:14: `activation` is one of manual, on-demand, always, session, not \"sometimes\"",
+            "a:6:8: node n1, server x: run[0]: variables go round in a circle: a -> b -> a",
+        ]
+    );
 }
 
 #[test]
@@ -352,7 +373,7 @@ proptest! {
     fn arbitrary_texts_never_panic(text in "\\PC{0,80}|[\\[\\]{}=\".a-z\\n]{0,80}", pieces in pieces()) {
         for text in [text, pieces] {
             for format in [Format::Toml, Format::Json] {
-                if let Ok((application, source)) = read(&text, "a", format) {
+                if let Ok((application, source, _)) = read(&text, "a", format) {
                     let targets: Vec<String> = application.targets.keys().cloned().collect();
                     let chosen = application.choose(&targets, &[]).unwrap();
                     if let Err(faults) = Deployment::default().check(&chosen) {

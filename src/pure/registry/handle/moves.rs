@@ -18,8 +18,11 @@ impl Registry {
         if reigning.moves.is_idle() {
             return;
         }
-        let peers = &self.peers;
+        let (peers, Some(own)) = (&self.peers, self.database.id()) else {
+            return;
+        };
         let released = reigning.moves.progress(
+            own,
             |node| sight_of(peers.get(node).map(|peer| (peer.linked, peer.node.as_ref()))),
             moment,
         );
@@ -51,7 +54,9 @@ fn released_news(server: &ServerId, left: &PeerName, node: &PeerName, why: Relea
         reason: match why {
             Released::Stopped => format!("node {left} has stopped it: it may start on {node}"),
             Released::Kept => {
-                format!("node {left} keeps it, for no removal reaches it there; it may start on {node} all the same")
+                format!(
+                    "node {left} goes on as it is, for no removal reaches it there; it may start on {node} all the same"
+                )
             }
             Released::GivenUp => {
                 format!("node {left} is out of reach: it may still run there; it may start on {node} all the same")

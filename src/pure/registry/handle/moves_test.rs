@@ -3,7 +3,7 @@
 use super::super::super::event::Event;
 use super::super::super::fixture::{Bench, peer};
 use super::*;
-use crate::pure::base::{RequestId, WallTime};
+use crate::pure::base::{DatabaseId, RequestId, WallTime};
 use crate::pure::lineage::Version;
 use crate::pure::membership::Role;
 use crate::pure::model::Application;
@@ -32,10 +32,20 @@ fn node(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool) -> V
     node_that_keeps(bench, name, applied, has, false)
 }
 fn node_that_keeps(bench: &mut Bench, name: &str, applied: Option<Version>, has: bool, keeps: bool) -> Vec<Effect> {
+    let database = bench.registry.database().id();
+    node_of(bench, name, database, applied, (has, keeps))
+}
+fn node_of(
+    bench: &mut Bench,
+    name: &str,
+    database: Option<DatabaseId>,
+    applied: Option<Version>,
+    (has, keeps): (bool, bool),
+) -> Vec<Effect> {
     let report = NodeReport {
         obeys: bench.registry.promise(),
         applied,
-        database: bench.registry.database().id(),
+        database,
         unfit: false,
         held: Vec::new(),
         kept: keeps.then(|| "web".parse().unwrap()).into_iter().collect(),
@@ -156,6 +166,16 @@ fn what_the_old_node_keeps_is_not_waited_for() {
         "{warnings}"
     );
     assert!(!warnings.contains("may still run there"), "{warnings}");
+}
+
+#[test]
+fn an_old_node_of_another_database_is_not_waited_for() {
+    let mut bench = grid();
+    let out = apply(&mut bench, "n2");
+    assert_eq!(told(&out, "n2"), [(1, held_from("n1"))]);
+    let (foreign, now) = (Some(DatabaseId::from_bits(9)), Some(end(&bench)));
+    let out = node_of(&mut bench, "n1", foreign, now, (true, false));
+    assert_eq!(told(&out, "n2"), [(0, vec![])]);
 }
 
 #[test]
