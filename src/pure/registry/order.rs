@@ -64,7 +64,9 @@ pub(super) enum Stage {
 /// A reign that was handed over, until its successor claims.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HandedOver {
-    /// What the successor drew.
+    /// What the successor drew, as far as is known.
     pub(super) epoch: Epoch,
+    /// It said so itself; else another peer had promised it already, and was heard first.
+    pub(super) own_word: bool,
     pub(super) since: Time,
 }

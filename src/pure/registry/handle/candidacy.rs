@@ -289,6 +289,7 @@ impl Registry {
         };
         let unrecorded = self.is_unrecorded();
         self.trouble = None;
+        self.handed = None;
         self.seat = Seat::Leading(Box::new(Reigning {
             epoch,
             proof: proof.clone(),

@@ -99,12 +99,13 @@ impl Registry {
         Ok(())
     }
 
-    /// The promise that deposes this master goes to whom it hands over to.
-    pub(super) fn remember_successor(&mut self, to: &PeerName, epoch: Epoch, moment: &Moment) {
+    /// A promise deposes this master while it hands over; `from` told of it.
+    pub(super) fn remember_successor(&mut self, from: &PeerName, epoch: Epoch, moment: &Moment) {
         let Seat::Leading(reigning) = &self.seat else { return };
-        if reigning.handing.as_ref().is_some_and(|handing| handing.to == *to) {
+        if let Some(handing) = &reigning.handing {
             self.handed = Some(HandedOver {
                 epoch,
+                own_word: handing.to == *from,
                 since: moment.now,
             });
         }
@@ -114,13 +115,18 @@ impl Registry {
     pub(super) fn handed_in_vain(&self, moment: &Moment) -> Option<Epoch> {
         let handed = self
             .handed
-            .filter(|handed| moment.now.since(handed.since) >= SUCCESSION);
+            .filter(|handed| handed.own_word && moment.now.since(handed.since) >= SUCCESSION);
         handed.map(|handed| handed.epoch)
     }
 
-    /// The successor reigns, and this registry follows it: it is a replica from now on.
+    /// The successor reigns, or whoever came after it, and this registry follows: it is a replica from now on. The successor
+    /// may have drawn a higher number since, or have handed over itself before it was heard.
     pub(super) fn succeeded(&mut self, epoch: Epoch, out: &mut Vec<Effect>) {
-        if self.handed.take_if(|handed| handed.epoch == epoch).is_some() {
+        if self
+            .handed
+            .take_if(|handed| handed.epoch.number <= epoch.number)
+            .is_some()
+        {
             self.assign(Role::Replica, RoleSource::Command, out);
         }
     }
