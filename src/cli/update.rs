@@ -211,7 +211,11 @@ fn text_of(done: &str, answer: &Answer<'_>) -> String {
             .expect("writing to memory cannot fail");
     }
     if let Some(outcome) = &answer.outcome {
-        write!(text, "\nas wanted: {} of {}", outcome.done, outcome.servers).expect("writing to memory cannot fail");
+        let words = match outcome.servers {
+            0 => "no server had to be waited for".to_owned(),
+            servers => format!("as wanted: {} of {servers}", outcome.done),
+        };
+        write!(text, "\n{words}").expect("writing to memory cannot fail");
     }
     text
 }

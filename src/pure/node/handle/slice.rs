@@ -82,6 +82,7 @@ impl Node {
                 removed.len()
             ),
         };
+        let is_news = assembly.base.is_none() || !assembly.servers.is_empty() || !removed.is_empty();
         self.unfit = false;
         self.slice.epoch = assembly.epoch;
         self.slice.database = Some(assembly.database);
@@ -104,7 +105,12 @@ impl Node {
             .filter(|(_, server)| server.place == Standing::Removed);
         self.slice.removed = doomed.map(|(id, _)| id.clone()).collect();
         self.dirty.slice = true;
-        self.happened("node", self.config.card.name.to_string(), "applied", reason, moment);
+        let happening = self.happening_of("node", self.config.card.name.to_string(), "applied", reason, moment);
+        // The past has room for a few things: a version that changes nothing here is none of them.
+        if is_news {
+            self.keep_event(&happening);
+        }
+        self.out.push(Effect::Happened(Box::new(happening)));
         true
     }
 
@@ -199,15 +205,19 @@ impl Node {
         reason: String,
         moment: &Moment,
     ) {
-        let happening = Happening {
+        let happening = self.happening_of(subject, name, state, reason, moment);
+        self.keep_event(&happening);
+        self.out.push(Effect::Happened(Box::new(happening)));
+    }
+
+    fn happening_of(&self, subject: &str, name: String, state: &str, reason: String, moment: &Moment) -> Happening {
+        Happening {
             time: moment.wall,
             subject: subject.to_owned(),
             name,
             state: state.to_owned(),
             reason,
             version: self.slice.version.map(|version| version.to_string()),
-        };
-        self.keep_event(&happening);
-        self.out.push(Effect::Happened(Box::new(happening)));
+        }
     }
 }
