@@ -1,9 +1,8 @@
 //! `floe node load NAME`: the load averages of a node.
 
-use super::node_show::detail_of;
+use super::node_show::node;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::pure::base::PeerName;
-use crate::pure::protocol::Request;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,13 +18,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let detail = detail_of(
-        Request::Node {
-            name: args.name.clone(),
-        },
-        link,
-    )?;
-    output.caution(link.caution());
+    let detail = node(&args.name, link, output)?;
     output.value(&detail.load, |load| {
         format!("{} {} {}\n", load.one, load.five, load.fifteen)
     })?;

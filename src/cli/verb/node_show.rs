@@ -20,14 +20,15 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let detail = detail_of(
-        Request::Node {
-            name: args.name.clone(),
-        },
-        link,
-    )?;
-    output.caution(link.caution());
+    let detail = node(&args.name, link, output)?;
     show(&detail, output)
+}
+
+/// How a node stands.
+pub(super) fn node(name: &PeerName, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<NodeDetail, Failing> {
+    let detail = detail_of(Request::Node { name: name.clone() }, link)?;
+    output.caution(link.caution());
+    Ok(detail)
 }
 
 /// The answer to a request that concerns a node.

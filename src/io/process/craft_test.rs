@@ -325,19 +325,20 @@ async fn a_flood_stays_within_its_bounds_and_the_node_goes_on() {
     let log = bench.home().join("stderr.log");
     // While a file is rotated the first number is missing for a moment.
     let both = || [1, 2].iter().all(|number| output::numbered(&log, *number).exists());
-    let rotated = async {
-        while !both() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+    let rotated = async || {
+        let looks = async {
+            while !both() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, looks)
+            .await
+            .expect("its output is rotated");
     };
-    tokio::time::timeout(DEADLINE, rotated)
-        .await
-        .expect("its output is rotated");
+    rotated().await;
     bench.supervisor.kill(&id(), run);
     bench.exited().await;
-    while !both() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    rotated().await;
     for number in [1, 2] {
         let length = std::fs::metadata(output::numbered(&log, number)).unwrap().len();
         assert!(length <= 256 * 1024, "{length}");
