@@ -167,7 +167,14 @@ async fn promotions(registries: &Registries) {
         while !stopped.load(Ordering::Relaxed) {
             let id = "object-1".to_owned();
             // The object's server is on a node that does not run: known, and not to be had.
-            match reader.call(Request::Resolve { id, at_least: None }).await {
+            match reader
+                .call(Request::Resolve {
+                    id,
+                    at_least: None,
+                    count: None,
+                })
+                .await
+            {
                 Ok(_) | Err(floe::client::Error::Failed(_)) => answered += 1,
                 Err(_) => unanswered += 1,
             }

@@ -26,7 +26,11 @@ async fn more_requests_than_a_peer_takes_wait_for_their_turn() {
         let connection = connection.clone();
         let id = format!("{number}");
         calls.spawn(async move {
-            let request = Request::Resolve { id, at_least: None };
+            let request = Request::Resolve {
+                id,
+                at_least: None,
+                count: None,
+            };
             (number, connection.call(request, LIMIT).await)
         });
     }

@@ -375,6 +375,7 @@ impl Grid {
         let request = Request::Resolve {
             id: id.to_owned(),
             at_least: None,
+            count: None,
         };
         self.see(&format!("{id} resolves"), names, request, |response| match response {
             Response::Resolved(resolved) => Ok(resolved),

@@ -23,6 +23,7 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     let request = Request::Resolve {
         id: args.id.clone(),
         at_least: None,
+        count: None,
     };
     let Response::Resolved(resolved) = link.get(request)? else {
         return Err(Failing::other_answer());

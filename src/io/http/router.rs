@@ -93,7 +93,11 @@ async fn resolve(State(shared): State<Arc<Shared>>, id: Result<Path<String>, Pat
             );
         }
     };
-    let request = Request::Resolve { id, at_least: None };
+    let request = Request::Resolve {
+        id,
+        at_least: None,
+        count: None,
+    };
     // The core ends a resolve at its own deadline, with a better answer than ours.
     answer(ask(&shared, request, RESOLVE_DEADLINE + READ_DEADLINE).await)
 }

@@ -245,6 +245,10 @@ random_id!(
     /// Names one update; a retry carries the same id and is applied once.
     RequestId
 );
+random_id!(
+    /// Names a process that registers adapters at run time: only it renews them.
+    RegistrantId
+);
 
 #[cfg(test)]
 mod tests {

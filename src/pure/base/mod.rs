@@ -11,8 +11,8 @@ pub mod time;
 
 pub use endpoint::Address;
 pub use id::{
-    AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RequestId,
-    RunId, ServerId,
+    AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RegistrantId,
+    RequestId, RunId, ServerId,
 };
 pub use nearest::nearest;
 pub use shared_map::{SharedMap, SharedSet};

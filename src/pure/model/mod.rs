@@ -27,7 +27,7 @@ pub mod validate;
 pub use apply::Update;
 pub use changes::Changes;
 pub use deployment::{ApplicationRecord, Deployment, RegistryRecord};
-pub use descriptor::{AllocatableRecord, Application};
+pub use descriptor::{AllocatableRecord, Application, Balance, ObjectHome, ObjectRecord};
 pub use diff::Plan;
 pub use durable::Values;
 pub use expand::{Expansion, fill};

@@ -1,5 +1,6 @@
 //! Peer to peer. No message is an order by itself: the receiver judges it by the epoch in it and its own promise.
 
+use super::locate::RegistrationRow;
 use super::report::{NodeReport, ServerReport};
 use super::request::{Request, Response};
 use crate::pure::base::{DatabaseId, PeerName, ServerId};
@@ -194,6 +195,12 @@ pub enum Message {
     HandOverEnded {
         /// The epoch of the master.
         epoch: Epoch,
+    },
+    /// Registrations that the sender took from processes themselves: all that stand, after the link came up, or what
+    /// changed.
+    Registrations {
+        /// New, renewed or over.
+        rows: Vec<RegistrationRow>,
     },
     /// The answer to `Ask`.
     Answer {

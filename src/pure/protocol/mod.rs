@@ -4,6 +4,7 @@
 pub mod content;
 pub mod hello;
 pub mod history;
+pub mod locate;
 pub mod message;
 pub mod node;
 pub mod promotion;

@@ -2,15 +2,20 @@
 
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
+use super::locate::{
+    AdapterRow, Choose, Found, Location, ObjectReport, ObjectRow, Observed, Position, Register, Registered, Subject,
+};
 use super::node::{ExplainReport, NodeDetail};
 use super::report::{
     ApplicationReport, AppliedReport, Happening, InitialisedReport, InitialisingReport, LogPosition, LogReport,
     NodeRow, PeerRow, PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport, UsageReport,
 };
-use super::update::{Change, Conditions, Forecast, Outcome};
-use crate::pure::base::{Address, ApplicationName, PeerName, RequestId, ServerId, Signal};
-use crate::pure::lineage::{Serial, Version};
-use crate::pure::model::{Application, Plan};
+use super::update::{Change, Conditions, Forecast, Outcome, VersionText};
+use crate::pure::base::{
+    AdapterId, Address, ApplicationName, ObjectId, PeerName, RegistrantId, RequestId, ServerId, Signal,
+};
+use crate::pure::lineage::Serial;
+use crate::pure::model::{Application, ObjectRecord, Plan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -46,8 +51,69 @@ pub enum Request {
     Resolve {
         /// An adapter, group or object id.
         id: String,
-        /// Answer only from a database at least this new.
-        at_least: Option<Version>,
+        /// Answer only from a database that holds at least this version.
+        at_least: Option<VersionText>,
+        /// How many endpoints, instead of as the group says; 0 = all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+    },
+    /// Which objects of a type are there? Starts an on-demand server where one object is wanted and none is active.
+    Find {
+        /// The type.
+        kind: String,
+        /// Which of them.
+        choose: Choose,
+        /// For `All`: only those after this id.
+        after: Option<String>,
+        /// As for `Resolve`.
+        at_least: Option<VersionText>,
+    },
+    /// Tell how these ids stand, and again whenever that changes, for ever. Starts nothing.
+    Locate {
+        /// At most [`LOCATE_IDS_MAX`](super::locate::LOCATE_IDS_MAX).
+        ids: Vec<String>,
+    },
+    /// Tell everything of these kinds, then what changes, for ever.
+    Observe {
+        /// Which kinds; empty: all.
+        subjects: Vec<Subject>,
+        /// Only what changed after this position, where the answering registry still knows that.
+        after: Option<Position>,
+    },
+    /// All adapters, or some, deployed and registered.
+    Adapters {
+        /// This adapter, or the members of this group; `None`: all.
+        id: Option<String>,
+    },
+    /// All well-known objects, in parts of at most [`ROWS_MAX`](super::locate::ROWS_MAX), in order of ids.
+    Objects {
+        /// Only of this type.
+        kind: Option<String>,
+        /// Only those after this id.
+        after: Option<String>,
+    },
+    /// Add a well-known object that no application holds, or change it.
+    PutObject {
+        /// The object.
+        object: ObjectRecord,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// Remove a well-known object that no application holds.
+    RemoveObject {
+        /// Its id.
+        id: ObjectId,
+        /// A retry carries the same.
+        request: RequestId,
+    },
+    /// Put endpoints in for a time to live. Any registry takes it, with or without a master.
+    Register(Box<Register>),
+    /// Take a registration back before its time.
+    Unregister {
+        /// The adapter.
+        adapter: AdapterId,
+        /// Whose it is; `None`: an operator takes it from whoever has it.
+        registrant: Option<RegistrantId>,
     },
     /// Changes as they happen, for ever.
     Watch,
@@ -245,6 +311,8 @@ impl Request {
                 | Self::Remove { .. }
                 | Self::RemoveAt { .. }
                 | Self::Update { .. }
+                | Self::PutObject { .. }
+                | Self::RemoveObject { .. }
         )
     }
     /// Does it order a node to do something? It may take effect more often when it is sent twice.
@@ -300,6 +368,17 @@ pub enum Response {
     History(Vec<RevisionRow>),
     Servers(Vec<ServerReport>),
     Resolved(Resolved),
+    Found(Found),
+    /// Of `Locate`: those that changed.
+    Located(Vec<Location>),
+    Observed(Observed),
+    Adapters(Vec<AdapterRow>),
+    /// Of `Objects`; whether there are more.
+    Objects(Vec<ObjectRow>, bool),
+    ObjectStored(ObjectReport),
+    Registered(Registered),
+    /// Of `Unregister`; false: there was none.
+    Unregistered(bool),
     Happened(Box<Happening>),
     Plan(Box<Plan>),
     Applied(Box<AppliedReport>),

@@ -12,6 +12,7 @@ use crate::pure::protocol::report::{
     ServerReport, ServerState, StatusReport,
 };
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{Request, Response};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ impl View {
                 Some(placed) => Response::Servers(vec![self.server_report(id, placed)]),
                 None => not_found(format!("there is no server {id}"), "`floe server list` shows all"),
             },
-            Request::Resolve { id, at_least } => return self.resolve(id, *at_least, turn),
+            Request::Resolve { id, at_least, count } => return self.resolve(id, *at_least, *count, turn),
             Request::Plan { application } => match self.deployment.plan(application) {
                 Ok(plan) => Response::Plan(Box::new(plan)),
                 Err(faults) => Response::Failed(invalid(&faults)),
@@ -41,6 +42,15 @@ impl View {
                 running,
             } => self.outcome(application, *serial, running),
             Request::Watch
+            | Request::Find { .. }
+            | Request::Locate { .. }
+            | Request::Observe { .. }
+            | Request::Adapters { .. }
+            | Request::Objects { .. }
+            | Request::PutObject { .. }
+            | Request::RemoveObject { .. }
+            | Request::Register(_)
+            | Request::Unregister { .. }
             | Request::Registry
             | Request::Promote { .. }
             | Request::Demote { .. }
@@ -396,7 +406,7 @@ impl View {
         }
     }
 
-    fn resolve(&self, id: &str, at_least: Option<crate::pure::lineage::Version>, turn: u64) -> Option<Response> {
+    fn resolve(&self, id: &str, at_least: Option<VersionText>, _count: Option<u32>, turn: u64) -> Option<Response> {
         if let Some(wanted) = at_least.filter(|wanted| wanted.serial > self.end.serial) {
             let message = format!("registry {} is at {}, {wanted} was asked for", self.card.name, self.end);
             return Some(Response::Failed(Failure::new(

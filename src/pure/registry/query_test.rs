@@ -91,7 +91,8 @@ fn a_read_that_wants_a_newer_database_is_refused() {
     version.serial += 1;
     let request = Request::Resolve {
         id: "web".to_owned(),
-        at_least: Some(version),
+        at_least: Some(version.into()),
+        count: None,
     };
     let Response::Failed(failure) = bench.ask(request) else {
         panic!("it answered from an older database")

@@ -24,7 +24,17 @@ pub(super) async fn small_grid(text: &Text) -> Grid {
 /// Resolves once, and says in which code and words that was refused.
 async fn refused(grid: &Grid, id: &str) -> (ErrorCode, String) {
     let (id, at_least) = (id.to_owned(), None);
-    match grid.call(&R, Request::Resolve { id, at_least }).await {
+    match grid
+        .call(
+            &R,
+            Request::Resolve {
+                id,
+                at_least,
+                count: None,
+            },
+        )
+        .await
+    {
         Err(Error::Failed(failure)) => (failure.code, failure.message),
         other => panic!("{other:?} instead of a refusal"),
     }

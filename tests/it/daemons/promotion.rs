@@ -40,7 +40,14 @@ impl Reader {
             let (mut count, mut failures) = (0, Vec::new());
             while !stopped.load(Ordering::Relaxed) {
                 let (id, at_least) = ("web-1.http".to_owned(), None);
-                match client.call(Request::Resolve { id, at_least }).await {
+                match client
+                    .call(Request::Resolve {
+                        id,
+                        at_least,
+                        count: None,
+                    })
+                    .await
+                {
                     Ok(Response::Resolved(resolved)) if resolved.endpoints.len() == 1 => count += 1,
                     other => failures.push(format!("{other:?}")),
                 }

@@ -85,7 +85,15 @@ fn resolve(world: &mut World, index: usize) -> Checked {
     let id = format!("{server}.http");
     let asked = world.chance.index(world.setup.registries);
     world
-        .ask(asked, None, Request::Resolve { id, at_least: None })
+        .ask(
+            asked,
+            None,
+            Request::Resolve {
+                id,
+                at_least: None,
+                count: None,
+            },
+        )
         .map(drop)
 }
 fn some_server(world: &mut World, index: usize) -> Option<ServerId> {

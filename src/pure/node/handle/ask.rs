@@ -74,6 +74,7 @@ impl Node {
             | Message::HandOver { .. }
             | Message::HandedOver { .. }
             | Message::HandOverEnded { .. }
+            | Message::Registrations { .. }
             | Message::Answer { .. } => (),
         }
     }

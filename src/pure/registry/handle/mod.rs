@@ -135,6 +135,7 @@ impl Registry {
             Message::HandedOver { epoch, version } => self.handed_over(from, epoch, version, moment, out),
             Message::HandOverEnded { epoch } => self.hand_over_ended(from, epoch, moment, out),
             Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
+            Message::Registrations { .. } => {}
             // For nodes only.
             Message::Slice(_) | Message::Ask { .. } => {}
         }
@@ -204,7 +205,7 @@ impl Registry {
             Request::Drain { ref node, .. } | Request::Undrain { ref node } | Request::StopNode { ref node, .. } => {
                 self.pass_to_node(asked, &node.clone(), request, moment, out);
             }
-            Request::Resolve { id, at_least } => self.resolve(asked, id, at_least, moment, out),
+            Request::Resolve { id, at_least, count } => self.resolve(asked, id, (at_least, count), moment, out),
             read => self.read(asked, &read, out),
         }
     }

@@ -6,11 +6,11 @@ use super::super::effect::{Effect, ReplyTo};
 use super::super::state::Registry;
 use crate::pure::base::limits::PENDING_RESOLVES_MAX;
 use crate::pure::base::{Moment, PeerName, ServerId, Time};
-use crate::pure::lineage::Version;
 use crate::pure::locator::{self, Resolution};
 use crate::pure::membership::Standing;
 use crate::pure::protocol::report::Resolved;
 use crate::pure::protocol::request::{ErrorCode, Failure};
+use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{Message, Request, Response};
 
 /// A client's request with all that is known about the asking.
@@ -249,7 +249,7 @@ impl Registry {
         &mut self,
         asked: Asked,
         id: String,
-        at_least: Option<Version>,
+        (at_least, count): (Option<VersionText>, Option<u32>),
         moment: &Moment,
         out: &mut Vec<Effect>,
     ) {
@@ -259,6 +259,7 @@ impl Registry {
             &Request::Resolve {
                 id: id.clone(),
                 at_least,
+                count,
             },
             turn,
         ) {

@@ -27,6 +27,11 @@ impl Registry {
             | Request::Servers { .. }
             | Request::Server { .. }
             | Request::Resolve { .. }
+            | Request::Find { .. }
+            | Request::Locate { .. }
+            | Request::Observe { .. }
+            | Request::Adapters { .. }
+            | Request::Objects { .. }
             | Request::Watch
             | Request::Plan { .. }
             | Request::Logs { .. }
@@ -43,6 +48,10 @@ impl Registry {
             | Request::Node { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
+            | Request::PutObject { .. }
+            | Request::RemoveObject { .. }
+            | Request::Register(_)
+            | Request::Unregister { .. }
             | Request::Update { .. }
             | Request::Remove { .. }
             | Request::RemoveAt { .. }
