@@ -61,6 +61,9 @@ impl Gauges {
             .filter(|_| view.standing != Standing::Leading)
             .map_or(0, |end| end.serial.saturating_sub(view.end.serial));
         registry.behind_entries.set(count(behind));
+        registry
+            .registrations
+            .set(count(u64::try_from(view.registered.entries.len()).unwrap_or(u64::MAX)));
         self.metrics
             .inbox
             .depth

@@ -6,6 +6,7 @@ mod gauges;
 pub mod ground;
 pub mod initdb;
 pub mod node;
+mod observers;
 mod outside;
 mod publish;
 pub mod registry;

@@ -9,27 +9,32 @@ use super::gauges::{self, Gauges};
 use super::ground::{Ground, SharedIdentity};
 use super::initdb;
 pub use super::initdb::Wanted;
+use super::observers::{Newcomer, Observers};
 use super::outside::{INBOX, Outside};
 use crate::io::clock;
 use crate::io::config::{self, Kind};
-use crate::io::net::{Arrival, Reader};
+use crate::io::net::{Arrival, Reader, Replier};
 use crate::io::store::Database as Store;
 use crate::io::telemetry::logging::Chain;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
 use crate::pure::membership::{PeerCard, PeerKind, Record, Role};
-use crate::pure::protocol::Request;
+use crate::pure::protocol::request::{ErrorCode, Failure as RequestFailure};
+use crate::pure::protocol::{Request, Response};
 use crate::pure::registry::{Batch, Config, Effect, Event, Kept, Registry, SetAside, View};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 /// Most arrivals that share one transaction.
 const BATCH: usize = 256;
+/// Most clients that wait to be told what they follow.
+const NEWCOMERS: usize = 256;
 
 /// What the operator asks for at this start only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +97,10 @@ struct Shell {
     identity: SharedIdentity,
     outside: Outside,
     view: Arc<ArcSwap<View>>,
+    /// The same, for whoever waits for the next one.
+    views: watch::Sender<Arc<View>>,
+    /// Clients that follow ids and rows.
+    newcomers: mpsc::Sender<Newcomer>,
     gauges: Gauges,
     metrics: Metrics,
     wake: Option<Time>,
@@ -105,8 +114,14 @@ struct Shell {
 
 impl Shell {
     async fn build(config: config::Config, ground: Ground, core: Registry, store: Store) -> Result<Self, Failure> {
-        let view = Arc::new(ArcSwap::from_pointee(core.view()));
         let metrics = Metrics::install(PeerKind::Registry).map_err(Failure::at("set up metrics"))?;
+        let first_view = Arc::new(core.view());
+        let view = Arc::new(ArcSwap::new(first_view.clone()));
+        let (views, seen) = watch::channel(first_view);
+        let (newcomers, coming) = mpsc::channel(NEWCOMERS);
+        let card = &ground.card;
+        let stream = format!("{}-{}-{}", card.name, card.instance.short(), card.generation);
+        tokio::spawn(Observers::new(stream, seen, coming, metrics.clone()).run());
         let reader = reader(view.clone(), metrics.clone());
         let first = first_record(&ground.card, core.promise());
         let identity = ground.identity.clone();
@@ -119,6 +134,8 @@ impl Shell {
             identity,
             outside,
             view,
+            views,
+            newcomers,
             gauges: Gauges::new(metrics.clone()),
             metrics,
             wake: None,
@@ -182,6 +199,12 @@ impl Shell {
                 self.outside.watch(reply);
                 return None;
             }
+            Arrival::Request { request, reply, .. }
+                if matches!(*request, Request::Observe { .. } | Request::Locate { .. }) =>
+            {
+                self.follow(*request, reply);
+                return None;
+            }
             Arrival::Request {
                 actor,
                 deadline,
@@ -197,6 +220,19 @@ impl Shell {
                 }
             }
         })
+    }
+
+    /// Hands a client that follows over to the task that tells it.
+    fn follow(&self, request: Request, reply: Replier) {
+        if let Err(full) = self.newcomers.try_send(Newcomer { request, reply }) {
+            let failure = RequestFailure::new(
+                ErrorCode::Overloaded,
+                "too many clients want to follow at once",
+                "come again in a moment",
+            );
+            let (TrySendError::Full(newcomer) | TrySendError::Closed(newcomer)) = full;
+            newcomer.reply.send(Response::Failed(failure), true);
+        }
     }
 
     /// One turn of the loop: events in, the durable part synced, the view swapped, the rest sent.
@@ -220,7 +256,8 @@ impl Shell {
         let view = Arc::new(self.core.view());
         self.gauges.turned(&view, self.outside.arrivals.len(), INBOX);
         self.outside.set_unready(unready(&view));
-        self.view.store(view);
+        self.view.store(view.clone());
+        self.views.send_replace(view);
         for effect in said {
             self.say(effect);
         }
@@ -295,7 +332,7 @@ impl Shell {
 fn reader(view: Arc<ArcSwap<View>>, metrics: Metrics) -> Reader {
     let turn = AtomicU64::new(0);
     Arc::new(move |request: &Request| {
-        let turn = if matches!(request, Request::Resolve { .. }) {
+        let turn = if matches!(request, Request::Resolve { .. } | Request::Find { .. }) {
             turn.fetch_add(1, Ordering::Relaxed)
         } else {
             0

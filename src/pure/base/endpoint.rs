@@ -124,6 +124,41 @@ impl fmt::Debug for Address {
     }
 }
 
+/// Longest URI of an endpoint, in bytes.
+pub const URI_BYTES_MAX: usize = 2048;
+
+/// The host and the port of `scheme://host[:port][/...]`; `None` where it names no port, and then the address has port 1.
+///
+/// # Errors
+/// What is wrong with it, to be read after "endpoint ...".
+pub fn place_of_uri(uri: &str) -> Result<(Address, Option<u16>), &'static str> {
+    let wanted = "is no URI: write SCHEME://HOST, SCHEME://HOST:PORT or either with /...";
+    if uri.len() > URI_BYTES_MAX {
+        return Err("is longer than 2048 bytes");
+    }
+    let (scheme, rest) = uri.split_once("://").ok_or(wanted)?;
+    let scheme_letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(scheme_letters) {
+        return Err(wanted);
+    }
+    if !uri.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("holds a blank or another character that no URI has");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let has_port = host
+        .rfind(':')
+        .is_some_and(|colon| host.rfind(']').is_none_or(|end| colon > end));
+    // The address type knows what a host is; a host alone borrows a port for the question.
+    let text = if has_port { host.to_owned() } else { format!("{host}:1") };
+    let address: Address = text.parse().map_err(|_error| "has no valid HOST or HOST:PORT")?;
+    if address.port() == 0 {
+        return Err("has port 0: name a port and write ${port.NAME}, the node chooses one");
+    }
+    let port = has_port.then(|| address.port());
+    Ok((address, port))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! empty. Names follow `BTreeMap`.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -93,6 +94,53 @@ impl<K: Ord, V> SharedMap<K, V> {
             .map_or(0, |run| run.partition_point(|(known, _)| known.borrow() < key));
         let runs = self.runs.get(first..).unwrap_or_default();
         runs.iter().flat_map(pairs).skip(before)
+    }
+
+    /// The keys that only one of the two holds, or with different values, in order. What they share is not looked at.
+    pub fn changed_keys<'a>(&'a self, other: &'a Self) -> Vec<&'a K>
+    where
+        V: PartialEq,
+    {
+        let mut changed = Vec::new();
+        // Where each side stands: the run, and the entry within it.
+        let (mut ours, mut theirs) = ((0, 0), (0, 0));
+        loop {
+            if let (Some(one), Some(two)) = (self.runs.get(ours.0), other.runs.get(theirs.0))
+                && (ours.1, theirs.1) == (0, 0)
+                && Arc::ptr_eq(one, two)
+            {
+                (ours.0, theirs.0) = (ours.0 + 1, theirs.0 + 1);
+                continue;
+            }
+            let order = match (self.entry_at(ours), other.entry_at(theirs)) {
+                (None, None) => return changed,
+                (Some((key, _)), None) => (key, Ordering::Less),
+                (None, Some((key, _))) => (key, Ordering::Greater),
+                (Some((key, value)), Some((other_key, other_value))) => match key.cmp(other_key) {
+                    Ordering::Equal if value == other_value => {
+                        (ours, theirs) = (self.step(ours), other.step(theirs));
+                        continue;
+                    }
+                    Ordering::Greater => (other_key, Ordering::Greater),
+                    order => (key, order),
+                },
+            };
+            changed.push(order.0);
+            if order.1 != Ordering::Greater {
+                ours = self.step(ours);
+            }
+            if order.1 != Ordering::Less {
+                theirs = other.step(theirs);
+            }
+        }
+    }
+
+    fn entry_at(&self, (run, entry): (usize, usize)) -> Option<&(K, V)> {
+        self.runs.get(run)?.get(entry)
+    }
+    fn step(&self, (run, entry): (usize, usize)) -> (usize, usize) {
+        let more = self.runs.get(run).is_some_and(|run| entry + 1 < run.len());
+        if more { (run, entry + 1) } else { (run + 1, 0) }
     }
 
     /// The run that holds a key, if any does: the first one that does not end before it.
@@ -190,6 +238,16 @@ impl<T: Ord + Clone> SharedSet<T> {
     /// All, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.0.keys()
+    }
+    /// Those after one that may be there or not; all without one.
+    pub fn after<'a, Q: Ord + ?Sized>(&'a self, item: Option<&'a Q>) -> impl Iterator<Item = &'a T> + use<'a, T, Q>
+    where
+        T: Borrow<Q>,
+    {
+        let start = item.map_or(0, |item| self.0.run_of(item));
+        let runs = self.0.runs.get(start..).unwrap_or_default();
+        let items = runs.iter().flat_map(pairs).map(|(item, ())| item);
+        items.skip_while(move |known| item.is_some_and(|item| (*known).borrow() <= item))
     }
     /// Puts one in.
     pub fn insert(&mut self, item: T) {
@@ -301,8 +359,11 @@ mod tests {
                 prop_assert!(map.range_from(&key).eq(truth.range(key..)));
             }
             check(&map, &truth);
-            if let Some((map, truth)) = held {
-                check(&map, &truth);
+            if let Some((before, truth_before)) = held {
+                check(&before, &truth_before);
+                let keys: std::collections::BTreeSet<u16> = truth.keys().chain(truth_before.keys()).copied().collect();
+                let differ = keys.iter().filter(|key| truth.get(key) != truth_before.get(key));
+                prop_assert!(map.changed_keys(&before).into_iter().eq(differ));
             }
         }
     }

@@ -1,15 +1,18 @@
-//! An adapter, group or object id to endpoints, to servers that could be started for it, or to the reason why not.
+//! An adapter, group or object id to endpoints, to servers that are to be started for it, or to the reason why not.
 //!
 //! A single adapter is given while its server is active, even if that is disabled: disabling keeps from starting. A
 //! group leaves disabled members and those on drained nodes out, so an operator can take one out of rotation while it runs.
+//! The policy chooses among members that are active and those that can be started alike, so that `round-robin` and `ordered`
+//! mean the same whatever runs; who is chosen and does not run is started first.
 
-use super::balance::{Candidate, arrange};
 use super::load::Load;
-use super::stand::{Stand, stand};
+use super::members::{Member, Members, server_place};
+use super::registrations::{Entry, Registered};
+use super::stand::{Stand, stand, words};
 use crate::pure::base::{AdapterId, GroupId, PeerName, ServerId};
-use crate::pure::model::Deployment;
 use crate::pure::model::deployment::Placed;
-use crate::pure::model::descriptor::{Group, ObjectHome};
+use crate::pure::model::descriptor::Group;
+use crate::pure::model::{Balance, Deployment, ObjectHome};
 use crate::pure::supervisor::report::ServerReport;
 use serde::{Deserialize, Serialize};
 
@@ -25,33 +28,62 @@ pub enum ResolvedKind {
 
 /// What the answering registry knows of the world.
 pub trait Sight {
-    /// The node's last word about a server; `None` when it has said nothing.
-    fn server(&self, id: &ServerId) -> Option<&ServerReport>;
+    /// The last word of its node about a server; `None` when it has said nothing.
+    fn server(&self, placed: &Placed) -> Option<&ServerReport>;
     /// The node's load; `None` when the node is out of reach.
     fn node(&self, name: &PeerName) -> Option<Load>;
     /// Does the node start nothing?
     fn drained(&self, _name: &PeerName) -> bool {
         false
     }
+    /// What processes have registered.
+    fn registered(&self) -> Option<&Registered> {
+        None
+    }
+}
+
+/// How an id is to be resolved.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// Counts the resolves of the group, so that each member has its turn.
+    pub turn: u64,
+    /// Any number, for choices that are free.
+    pub free: u64,
+    /// How many endpoints, instead of as the group says; 0 = all. It starts no more servers than the group's own number.
+    pub count: Option<u32>,
+    /// Servers that were tried for this resolve already and failed.
+    pub failed: &'a [ServerId],
+}
+
+/// A server that a resolve waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerPlace {
+    /// Its node.
+    pub node: PeerName,
+    /// The server.
+    pub server: ServerId,
+    /// The node is to be asked to start it; else it is on its way already.
+    pub ask: bool,
 }
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolution {
+pub enum Resolution<'a> {
     /// Here it is.
     Found {
         /// What the id names.
         kind: ResolvedKind,
         /// Best first; never empty.
-        endpoints: Vec<String>,
+        endpoints: Vec<&'a str>,
     },
-    /// Nothing is active, but one of these can be started on demand, or is starting: activate the first that can be,
-    /// wait for it, then resolve again.
+    /// All of these must be active first: start them, wait, then resolve again.
     Start {
         /// What the id names.
         kind: ResolvedKind,
-        /// Best first; never empty.
-        servers: Vec<(PeerName, ServerId)>,
+        /// Never empty.
+        servers: Vec<ServerPlace>,
+        /// What is active among those that were chosen, best first: an answer where the time is up. May be empty.
+        meanwhile: Vec<&'a str>,
     },
     /// Known, but not to be had now.
     Unavailable {
@@ -66,152 +98,192 @@ pub enum Resolution {
     NotFound,
 }
 
-/// Where `id` is. `turn` counts the resolves of the same id (any number will do where no group is round-robin).
-pub fn resolve(deployment: &Deployment, sight: &dyn Sight, id: &str, turn: u64) -> Resolution {
+/// Where `id` is.
+pub fn resolve<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, id: &str, wish: Wish<'_>) -> Resolution<'a> {
     let look = Look {
         deployment,
         sight,
-        turn,
+        wish,
     };
-    if let Some((adapter, server)) = deployment.adapters.get_key_value(id) {
-        return look.adapter(ResolvedKind::Adapter, adapter, server);
+    match named(deployment, sight, id) {
+        Some(Named::Adapter(kind, adapter, placed)) => look.adapter(kind, adapter, placed),
+        Some(Named::Group(kind, group, members)) => look.group(kind, group, members),
+        Some(Named::Homeless(home)) => homeless(home),
+        Some(Named::Registered(entry)) => Resolution::Found {
+            kind: ResolvedKind::Adapter,
+            endpoints: entry.registration.endpoints.iter().map(String::as_str).collect(),
+        },
+        Some(Named::RegisteredGroup(endpoints)) => look.registered(endpoints),
+        None => Resolution::NotFound,
+    }
+}
+
+/// What an id names, and where that lives.
+pub(super) enum Named<'a> {
+    Adapter(ResolvedKind, &'a AdapterId, &'a Placed),
+    Group(ResolvedKind, &'a Group, &'a [AdapterId]),
+    /// An object whose home is not deployed.
+    Homeless(&'a ObjectHome),
+    Registered(&'a Entry),
+    RegisteredGroup(Vec<&'a str>),
+}
+
+/// The deployed group whose members have their turn when an id is resolved.
+pub fn group_of<'a>(deployment: &'a Deployment, id: &str) -> Option<&'a GroupId> {
+    if deployment.adapters.contains_key(id) {
+        return None;
+    }
+    let found = deployment
+        .groups
+        .get(id)
+        .or_else(|| match &deployment.all_objects.get(id)?.home {
+            ObjectHome::Adapter(_) => None,
+            ObjectHome::Group(id) => deployment.groups.get(id),
+        });
+    let (group, _) = found?;
+    matches!(group.balance, Balance::RoundRobin | Balance::Adaptive).then_some(&group.id)
+}
+
+/// Deployed names come first: a registration cannot take one over.
+pub(super) fn named<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, id: &str) -> Option<Named<'a>> {
+    if let Some(found) = adapter(deployment, ResolvedKind::Adapter, id) {
+        return Some(found);
     }
     if let Some((group, members)) = deployment.groups.get(id) {
-        return look.group(ResolvedKind::Group, group, members);
+        return Some(Named::Group(ResolvedKind::Group, group, members));
     }
-    let Some(object) = deployment.all_objects.get(id) else {
-        return Resolution::NotFound;
-    };
-    look.home(&object.home)
+    if let Some(object) = deployment.all_objects.get(id) {
+        let kind = ResolvedKind::Object;
+        let home = match &object.home {
+            ObjectHome::Adapter(id) => adapter(deployment, kind, id.as_str()),
+            ObjectHome::Group(id) => {
+                let group = deployment.groups.get(id);
+                group.map(|(group, members)| Named::Group(kind, group, members))
+            }
+        };
+        return Some(home.unwrap_or(Named::Homeless(&object.home)));
+    }
+    let registered = sight.registered()?;
+    if let Some(entry) = registered.entries.get(id) {
+        return Some(Named::Registered(entry));
+    }
+    let members = registered.groups.get(id)?;
+    let entries = members.iter().filter_map(|member| registered.entries.get(member));
+    let endpoints = entries.flat_map(|entry| &entry.registration.endpoints);
+    Some(Named::RegisteredGroup(endpoints.map(String::as_str).collect()))
 }
 
-struct Look<'a> {
+fn adapter<'a>(deployment: &'a Deployment, kind: ResolvedKind, id: &str) -> Option<Named<'a>> {
+    let (adapter, server) = deployment.adapters.get_key_value(id)?;
+    let placed = deployment.servers.get(server)?;
+    Some(Named::Adapter(kind, adapter, placed))
+}
+
+struct Look<'a, 'w> {
     deployment: &'a Deployment,
     sight: &'a dyn Sight,
-    turn: u64,
+    wish: Wish<'w>,
 }
 
-impl Look<'_> {
-    fn home(&self, home: &ObjectHome) -> Resolution {
-        let kind = ResolvedKind::Object;
-        let found = match home {
-            ObjectHome::Adapter(id) => self
-                .deployment
-                .adapters
-                .get(id)
-                .map(|server| self.adapter(kind, id, server)),
-            ObjectHome::Group(id) => self
-                .deployment
-                .groups
-                .get(id)
-                .map(|(group, members)| self.group(kind, group, members)),
+impl<'a> Look<'a, '_> {
+    fn adapter(&self, kind: ResolvedKind, adapter: &AdapterId, placed: &'a Placed) -> Resolution<'a> {
+        let ask = match stand(self.sight, placed, adapter) {
+            Stand::Active { endpoint, .. } => {
+                let endpoints = vec![endpoint];
+                return Resolution::Found { kind, endpoints };
+            }
+            Stand::Startable { .. } if !self.wish.failed.contains(&placed.spec.id) => true,
+            Stand::Coming { .. } => false,
+            Stand::Startable { .. } | Stand::Out => {
+                let (reason, hint) = words(self.sight, placed);
+                return Resolution::Unavailable { kind, reason, hint };
+            }
         };
-        found.unwrap_or_else(|| homeless(home))
-    }
-
-    fn adapter(&self, kind: ResolvedKind, adapter: &AdapterId, server: &ServerId) -> Resolution {
-        let Some(placed) = self.deployment.servers.get(server) else {
-            return Resolution::NotFound;
-        };
-        match stand(self.sight, placed, adapter) {
-            Stand::Active { endpoint, .. } => Resolution::Found {
-                kind,
-                endpoints: vec![endpoint],
-            },
-            Stand::Startable { .. } => Resolution::Start {
-                kind,
-                servers: vec![(placed.node.clone(), server.clone())],
-            },
-            Stand::Out { reason, hint } => Resolution::Unavailable { kind, reason, hint },
+        Resolution::Start {
+            kind,
+            servers: vec![server_place(placed, ask)],
+            meanwhile: Vec::new(),
         }
     }
 
-    fn group(&self, kind: ResolvedKind, group: &Group, members: &[AdapterId]) -> Resolution {
-        let mut active = Vec::new();
-        let mut startable = Vec::new();
-        let mut out = Vec::new();
-        for adapter in members {
-            let server = self.deployment.adapters.get(adapter);
-            let Some(placed) = server.and_then(|server| self.deployment.servers.get(server)) else {
-                continue;
-            };
-            let priority = priority_of(placed, adapter);
-            match stand(self.sight, placed, adapter) {
-                Stand::Active {
-                    endpoint: item,
-                    load,
-                    leaves: None,
-                } => active.push(Candidate { item, priority, load }),
-                Stand::Active {
-                    leaves: Some(reason), ..
-                } => out.push(reason),
-                Stand::Startable { load, eager } => startable.push(Candidate {
-                    item: (!eager, placed),
-                    priority,
-                    load,
-                }),
-                Stand::Out { reason, hint } => out.push((reason, hint)),
+    fn group(&self, kind: ResolvedKind, group: &'a Group, ids: &'a [AdapterId]) -> Resolution<'a> {
+        let members = Members::deployed(self.deployment, self.sight, ids, self.wish.failed);
+        if members.offered.is_empty() {
+            let servers = members.coming();
+            if servers.is_empty() {
+                return none_of_group(kind, &group.id, members.reason(self.sight));
             }
-        }
-        if !active.is_empty() {
-            let mut endpoints = arrange(group.balance, active, self.turn);
-            if group.count > 0 {
-                endpoints.truncate(usize::try_from(group.count).unwrap_or(usize::MAX));
-            }
-            return Resolution::Found { kind, endpoints };
-        }
-        if !startable.is_empty() {
-            let mut servers = arrange(group.balance, startable, self.turn);
-            // One that is starting already is waited for before another is started.
-            servers.sort_by_key(|(idle, _)| *idle);
-            let servers = servers
-                .into_iter()
-                .map(|(_, placed)| (placed.node.clone(), placed.spec.id.clone()));
             return Resolution::Start {
                 kind,
-                servers: servers.collect(),
+                servers,
+                meanwhile: Vec::new(),
             };
         }
-        none_of_group(kind, &group.id, &out)
+        let count = self.wish.count.unwrap_or(group.count);
+        let turn = match group.balance {
+            Balance::Random => self.wish.free,
+            Balance::RoundRobin | Balance::Ordered | Balance::Adaptive => self.wish.turn,
+        };
+        let chosen = members.choose(group.balance, count, turn);
+        let (mut servers, mut endpoints) = (Vec::new(), Vec::new());
+        for (place, member) in chosen.into_iter().enumerate() {
+            let within = group.count == 0 || u32::try_from(place).is_ok_and(|place| place < group.count);
+            match member {
+                Member::Active(endpoint) => endpoints.push(endpoint),
+                Member::Startable(placed) if within => servers.push(server_place(placed, true)),
+                Member::Startable(_) => {}
+            }
+        }
+        if servers.is_empty() {
+            return Resolution::Found { kind, endpoints };
+        }
+        Resolution::Start {
+            kind,
+            servers,
+            meanwhile: endpoints,
+        }
+    }
+
+    /// A group that registrations make has no policy of its own: all members, in any order.
+    fn registered(&self, endpoints: Vec<&'a str>) -> Resolution<'a> {
+        let members = Members::registered(endpoints.into_iter());
+        let chosen = members.choose(Balance::Random, self.wish.count.unwrap_or(0), self.wish.free);
+        let endpoints = chosen.into_iter().filter_map(|member| match member {
+            Member::Active(endpoint) => Some(endpoint),
+            Member::Startable(_) => None,
+        });
+        Resolution::Found {
+            kind: ResolvedKind::Group,
+            endpoints: endpoints.collect(),
+        }
     }
 }
 
-fn priority_of(placed: &Placed, adapter: &AdapterId) -> i32 {
-    let found = placed.spec.adapters.iter().find(|candidate| candidate.id == *adapter);
-    found.map_or(0, |candidate| candidate.priority)
-}
-
-fn homeless(home: &ObjectHome) -> Resolution {
+pub(super) fn homeless_words(home: &ObjectHome) -> String {
     let home = match home {
         ObjectHome::Adapter(id) => format!("adapter {id}"),
         ObjectHome::Group(id) => format!("group {id}"),
     };
+    format!("the object's home, {home}, is no longer deployed")
+}
+
+fn homeless(home: &ObjectHome) -> Resolution<'static> {
     Resolution::Unavailable {
         kind: ResolvedKind::Object,
-        reason: format!("the object's home, {home}, is no longer deployed"),
+        reason: homeless_words(home),
         hint: "deploy the application that holds it: floe app apply FILE".to_owned(),
     }
 }
 
-/// The reasons of the first three members, and the first one's hint.
-fn none_of_group(kind: ResolvedKind, group: &GroupId, out: &[(String, String)]) -> Resolution {
-    let Some((_, hint)) = out.first() else {
-        return Resolution::Unavailable {
-            kind,
-            reason: format!("group {group} has no members"),
-            hint: format!("give adapters group = \"{group}\", then: floe app apply FILE"),
-        };
+fn none_of_group(kind: ResolvedKind, group: &GroupId, out: Option<(String, String)>) -> Resolution<'static> {
+    let (reason, hint) = match out {
+        Some((reason, hint)) => (format!("no member of group {group} can be had: {reason}"), hint),
+        None => (
+            format!("group {group} has no members"),
+            format!("give adapters group = \"{group}\", then: floe app apply FILE"),
+        ),
     };
-    let shown: Vec<&str> = out.iter().take(3).map(|(reason, _)| reason.as_str()).collect();
-    let more = match out.len().saturating_sub(3) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    Resolution::Unavailable {
-        kind,
-        reason: format!("no member of group {group} can be had: {}{more}", shown.join("; ")),
-        hint: hint.clone(),
-    }
+    Resolution::Unavailable { kind, reason, hint }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use super::*;
 use crate::pure::base::WallTime;
+use crate::pure::locator::balance::{Candidate, arrange};
+use crate::pure::model::deployment::Placed;
 use crate::pure::model::fixture::deployed;
 use crate::pure::supervisor::report::ServerState::{
     self, Activating, ActivationTimedOut, Active, BackingOff, Deactivating, Inactive, Unknown,
@@ -14,8 +16,8 @@ struct View {
     nodes: BTreeMap<PeerName, Load>,
 }
 impl Sight for View {
-    fn server(&self, id: &ServerId) -> Option<&ServerReport> {
-        self.servers.get(id)
+    fn server(&self, placed: &Placed) -> Option<&ServerReport> {
+        self.servers.get(&placed.spec.id)
     }
     fn node(&self, name: &PeerName) -> Option<Load> {
         self.nodes.get(name).copied()
@@ -67,15 +69,23 @@ fn group(balance: &str, count: u32, members: &[(&str, &str, &str, i32)]) -> Depl
     deployed(&[&text])
 }
 
-fn endpoints(resolution: &Resolution) -> Vec<&str> {
+/// The `turn`-th resolve.
+fn at(turn: u64) -> Wish<'static> {
+    Wish {
+        turn,
+        free: turn,
+        ..Wish::default()
+    }
+}
+fn endpoints<'a>(resolution: &Resolution<'a>) -> Vec<&'a str> {
     match resolution {
-        Resolution::Found { endpoints, .. } => endpoints.iter().map(String::as_str).collect(),
+        Resolution::Found { endpoints, .. } => endpoints.clone(),
         other => panic!("not found but {other:?}"),
     }
 }
-fn starts(resolution: &Resolution) -> Vec<&str> {
+fn starts<'a>(resolution: &'a Resolution<'_>) -> Vec<&'a str> {
     match resolution {
-        Resolution::Start { servers, .. } => servers.iter().map(|(_, id)| id.as_str()).collect(),
+        Resolution::Start { servers, .. } => servers.iter().map(|place| place.server.as_str()).collect(),
         other => panic!("not to be started but {other:?}"),
     }
 }
@@ -163,21 +173,31 @@ fn a_single_adapter_is_given_started_or_refused_with_the_next_step() {
             seen(Inactive, keep),
             Err((format!("{on} is inactive"), "floe server start s")),
         ),
+        // Others started it: it is waited for, and nobody is asked.
+        ("always", seen(Activating, keep), Ok("wait")),
+        ("manual", seen(Activating, keep), Ok("wait")),
         (
-            "always",
-            seen(Activating, keep),
-            Err((format!("{on} is activating"), "floe server show s")),
+            "manual",
+            seen(Activating, disable),
+            Err((format!("{on} is disabled"), "floe server enable s")),
         ),
     ];
     for (activation, view, expected) in table {
         let deployment = group("random", 1, &[("s", "n1", activation, 0)]);
         for (id, kind) in [("s.h", ResolvedKind::Adapter), ("s-o", ResolvedKind::Object)] {
-            let servers = vec![("n1".parse().unwrap(), "s".parse().unwrap())];
             let expected = match &expected {
-                Ok("start") => Resolution::Start { kind, servers },
+                Ok(what @ ("start" | "wait")) => Resolution::Start {
+                    kind,
+                    servers: vec![ServerPlace {
+                        node: "n1".parse().unwrap(),
+                        server: "s".parse().unwrap(),
+                        ask: *what == "start",
+                    }],
+                    meanwhile: Vec::new(),
+                },
                 Ok(endpoint) => Resolution::Found {
                     kind,
-                    endpoints: vec![(*endpoint).to_owned()],
+                    endpoints: vec![endpoint],
                 },
                 Err((reason, hint)) => Resolution::Unavailable {
                     kind,
@@ -186,7 +206,7 @@ fn a_single_adapter_is_given_started_or_refused_with_the_next_step() {
                 },
             };
             assert_eq!(
-                resolve(&deployment, &view, id, 0),
+                resolve(&deployment, &view, id, at(0)),
                 expected,
                 "{activation} {id} {view:?}"
             );
@@ -207,7 +227,7 @@ fn unknown_ids_are_not_found() {
         "../../etc",
         &"x".repeat(1 << 20),
     ] {
-        assert_eq!(resolve(&deployment, &View::default(), id, 0), Resolution::NotFound);
+        assert_eq!(resolve(&deployment, &View::default(), id, at(0)), Resolution::NotFound);
     }
 }
 
@@ -248,42 +268,101 @@ fn policies_arrange_the_members_that_can_be_had() {
     ];
     for (balance, count, turn, expected) in table {
         for id in ["g", "go"] {
-            let resolution = resolve(&group(balance, *count, &MEMBERS), &view, id, *turn);
+            let deployment = group(balance, *count, &MEMBERS);
+            let resolution = resolve(&deployment, &view, id, at(*turn));
             assert_eq!(endpoints(&resolution), *expected, "{balance} {count} {turn}");
         }
     }
     let deployment = group("random", 1, &MEMBERS);
     let seen: BTreeSet<String> = (0..64)
-        .map(|turn| endpoints(&resolve(&deployment, &view, "g", turn)).concat())
+        .map(|turn| endpoints(&resolve(&deployment, &view, "g", at(turn))).concat())
         .collect();
     assert_eq!(seen.len(), 3, "random offers every member: {seen:?}");
 }
 
 #[test]
-fn a_group_starts_a_member_only_when_none_is_active() {
-    let deployment = group(
-        "ordered",
-        1,
-        &[
-            ("m", "n1", "manual", 0),
-            ("x", "n1", "on-demand", 2),
-            ("y", "n1", "on-demand", 1),
-            ("z", "n1", "on-demand", 3),
-        ],
-    );
+fn a_group_offers_what_can_be_started_as_it_offers_what_runs() {
+    let members = [
+        ("m", "n1", "manual", 0),
+        ("x", "n1", "on-demand", 2),
+        ("y", "n1", "on-demand", 1),
+        ("z", "n1", "on-demand", 3),
+    ];
     let up = || View::up(&["n1"]).with("n1", "m", Inactive, |_| {});
-    assert_eq!(starts(&resolve(&deployment, &up(), "g", 0)), ["y", "x", "z"]);
-    // The one on its way is waited for.
-    let view = up().with("n1", "z", Activating, |_| {});
-    assert_eq!(starts(&resolve(&deployment, &view, "g", 0)), ["z", "y", "x"]);
-    let view = up().with("n1", "z", Active, |_| {});
-    assert_eq!(endpoints(&resolve(&deployment, &view, "g", 0)), ["tcp://z"]);
+    let ordered = group("ordered", 1, &members);
+    assert_eq!(starts(&resolve(&ordered, &up(), "g", at(0))), ["y"]);
+    let view = up().with("n1", "z", Active, |_| {}).with("n1", "y", Activating, |_| {});
+    assert_eq!(starts(&resolve(&ordered, &view, "g", at(0))), ["y"]);
+    // One that failed is left out for this resolve, until none is left.
+    let failed: Vec<ServerId> = ["y", "x"].map(|id| id.parse().unwrap()).into();
+    let wish = Wish {
+        failed: &failed,
+        ..at(0)
+    };
+    assert_eq!(endpoints(&resolve(&ordered, &view, "g", wish)), ["tcp://z"]);
+    let wish = Wish {
+        failed: &failed,
+        ..at(0)
+    };
+    assert_eq!(starts(&resolve(&ordered, &up(), "g", wish)), ["z"]);
+    // Each in turn, whether it runs or not.
+    let rotating = group("round-robin", 1, &members);
+    let view = up().with("n1", "y", Active, |_| {});
+    assert_eq!(starts(&resolve(&rotating, &view, "g", at(0))), ["x"]);
+    assert_eq!(endpoints(&resolve(&rotating, &view, "g", at(1))), ["tcp://y"]);
+    assert_eq!(starts(&resolve(&rotating, &view, "g", at(2))), ["z"]);
+}
+
+#[test]
+fn as_many_are_started_as_the_group_says_and_the_rest_waits_for_nobody() {
+    let members = [
+        ("x", "n1", "on-demand", 0),
+        ("y", "n1", "on-demand", 0),
+        ("z", "n1", "on-demand", 0),
+    ];
+    let view = View::up(&["n1"]).with("n1", "y", Active, |_| {});
+    let two = group("round-robin", 2, &members);
+    let resolution = resolve(&two, &view, "g", at(0));
+    assert_eq!(starts(&resolution), ["x"]);
+    assert!(matches!(&resolution, Resolution::Start { meanwhile, .. } if *meanwhile == ["tcp://y"]));
+    let all = |deployment: &Deployment| {
+        let wish = Wish {
+            count: Some(0),
+            ..at(0)
+        };
+        match resolve(deployment, &view, "g", wish) {
+            Resolution::Found { endpoints, .. } => endpoints.len(),
+            Resolution::Start { servers, .. } => 10 + servers.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // Who asks for more than the group gives starts nothing for the surplus.
+    assert_eq!(all(&group("ordered", 1, &members)), 11);
+    assert_eq!(all(&group("ordered", 2, &members)), 11);
+    assert_eq!(all(&group("ordered", 0, &members)), 12, "the group gives all");
+    let some = Wish {
+        count: Some(1),
+        ..at(1)
+    };
+    assert_eq!(endpoints(&resolve(&two, &view, "g", some)), ["tcp://y"]);
+}
+
+#[test]
+fn what_others_have_started_is_waited_for_where_nothing_else_is_to_be_had() {
+    let members = [("a", "n1", "always", 0), ("b", "n1", "always", 0)];
+    let deployment = group("random", 1, &members);
+    let view = View::up(&["n1"])
+        .with("n1", "a", Activating, |_| {})
+        .with("n1", "b", BackingOff, |_| {});
+    assert_eq!(starts(&resolve(&deployment, &view, "g", at(0))), ["a"]);
+    let view = view.with("n1", "b", Active, |_| {});
+    assert_eq!(endpoints(&resolve(&deployment, &view, "g", at(0))), ["tcp://b"]);
 }
 
 #[test]
 fn a_group_without_usable_members_says_why() {
     let empty = deployed(&["application = \"a\"\n[[group]]\nid = \"g\""]);
-    let Resolution::Unavailable { reason, .. } = resolve(&empty, &View::default(), "g", 0) else {
+    let Resolution::Unavailable { reason, .. } = resolve(&empty, &View::default(), "g", at(0)) else {
         panic!()
     };
     assert_eq!(reason, "group g has no members");
@@ -297,7 +376,8 @@ fn a_group_without_usable_members_says_why() {
             .to_owned(),
         hint: "floe server start a".to_owned(),
     };
-    assert_eq!(resolve(&group("random", 1, &MEMBERS), &view, "go", 0), expected);
+    let deployment = group("random", 1, &MEMBERS);
+    assert_eq!(resolve(&deployment, &view, "go", at(0)), expected);
 }
 
 proptest! {
@@ -309,14 +389,13 @@ proptest! {
         let rows: Vec<_> = names.iter().map(|name| (name.as_str(), "n1", "manual", 0)).collect();
         let deployment = group(if adaptive { "adaptive" } else { "round-robin" }, 1, &rows);
         let view = names.iter().fold(View::up(&["n1"]), |view, name| view.with("n1", name, Active, |_| {}));
-        let offered: Vec<String> = (0..3 * members as u64).map(|turn| endpoints(&resolve(&deployment, &view, "g", start + turn)).concat()).collect();
+        let offered: Vec<String> = (0..3 * members as u64).map(|turn| endpoints(&resolve(&deployment, &view, "g", at(start + turn))).concat()).collect();
         for round in offered.windows(members) {
             prop_assert_eq!(round.iter().collect::<BTreeSet<_>>().len(), members, "{:?}", offered);
         }
     }
     #[test]
     fn arranging_loses_nobody(loads in prop::collection::vec((any::<u32>(), any::<i32>()), 0..20), turn in any::<u64>()) {
-        use crate::pure::model::descriptor::Balance;
         for balance in [Balance::Random, Balance::RoundRobin, Balance::Ordered, Balance::Adaptive] {
             let members = loads.iter().enumerate().map(|(item, (load, priority))| Candidate { item, priority: *priority, load: Load(*load) });
             let mut arranged = arrange(balance, members.collect(), turn);

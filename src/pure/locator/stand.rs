@@ -1,4 +1,6 @@
-//! How one server stands as the home of an adapter: usable now, to be started, or out, with the reason in words.
+//! How one server stands as the home of an adapter: usable now, to be started, on its way, or out; and why, in words.
+//!
+//! The look itself allocates nothing: it is made for every member at every resolve. Words are made where they are wanted.
 
 use super::load::Load;
 use super::resolve::Sight;
@@ -8,85 +10,79 @@ use crate::pure::model::deployment::Placed;
 use crate::pure::supervisor::report::{ServerReport, ServerState};
 
 /// How one member stands.
-pub(super) enum Stand {
-    /// It can be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand<'a> {
+    /// It can be used now. `resting`: it is disabled or its node drained, so it is left alone where there are others.
     Active {
-        endpoint: String,
+        endpoint: &'a str,
         load: Load,
-        /// Why it is to be left alone where there are others, and what to do next.
-        leaves: Option<(String, String)>,
+        resting: bool,
     },
-    /// `eager`: it is on its way already.
-    Startable { load: Load, eager: bool },
+    /// Whoever asks may have it started.
+    Startable { load: Load },
+    /// Somebody else has started it; it will be ready, or fail.
+    Coming { load: Load },
     /// Not to be had.
-    Out { reason: String, hint: String },
+    Out,
 }
 
 /// How a server stands as the home of one of its adapters.
-pub(super) fn stand(sight: &dyn Sight, placed: &Placed, adapter: &AdapterId) -> Stand {
-    let Placed { node, spec, .. } = placed;
-    let id = &spec.id;
-    let Some(load) = sight.node(node) else {
-        return Stand::Out {
-            reason: format!("server {id} runs on node {node}, which is out of reach"),
-            hint: "floe node list".to_owned(),
-        };
+pub(super) fn stand<'a>(sight: &'a dyn Sight, placed: &Placed, adapter: &AdapterId) -> Stand<'a> {
+    let Some(load) = sight.node(&placed.node) else {
+        return Stand::Out;
     };
-    let report = sight.server(id).filter(|report| report.node == *node);
-    let state = report.map_or(ServerState::Unknown, |report| report.state);
-    let enabled = report.is_none_or(|report| report.enabled);
+    let (report, state, enabled) = look(sight, placed);
     let endpoint = report.and_then(|report| report.endpoints.get(adapter.as_str()));
     if let (ServerState::Active, Some(endpoint)) = (state, endpoint) {
-        let leaves = match (enabled, sight.drained(node)) {
-            (false, _) => Some(disabled(placed)),
-            (true, true) => Some(drained(placed)),
-            (true, false) => None,
-        };
+        let resting = !enabled || sight.drained(&placed.node);
         return Stand::Active {
-            endpoint: endpoint.clone(),
+            endpoint,
             load,
-            leaves,
+            resting,
         };
     }
+    let on_demand = placed.spec.activation == Activation::OnDemand;
+    match state {
+        ServerState::Activating if enabled && !on_demand => Stand::Coming { load },
+        ServerState::Activating if enabled => Stand::Startable { load },
+        // What the node has not reported yet may be too new to it: it will say so if it cannot start it.
+        ServerState::Inactive | ServerState::Unknown | ServerState::Deactivating
+            if enabled && on_demand && !sight.drained(&placed.node) =>
+        {
+            Stand::Startable { load }
+        }
+        _ => Stand::Out,
+    }
+}
+
+/// Why it is out or resting, and what to do next.
+pub(super) fn words(sight: &dyn Sight, placed: &Placed) -> (String, String) {
+    let (node, id) = (&placed.node, &placed.spec.id);
+    if sight.node(node).is_none() {
+        return (
+            format!("server {id} runs on node {node}, which is out of reach"),
+            "floe node list".to_owned(),
+        );
+    }
+    let (report, state, enabled) = look(sight, placed);
     if !enabled {
-        let (mut reason, hint) = disabled(placed);
+        let mut reason = format!("server {id} on node {node} is disabled");
         if state == ServerState::Inactive {
             reason.push_str(&why(report));
         }
-        return Stand::Out { reason, hint };
+        return (reason, format!("floe server enable {id}"));
     }
     if sight.drained(node) && state != ServerState::Activating {
-        let (reason, hint) = drained(placed);
-        return Stand::Out { reason, hint };
+        let reason = format!("server {id} is on node {node}, which is drained and starts nothing");
+        return (reason, format!("floe node undrain {node}"));
     }
-    let (on_demand, eager) = match state {
-        // What the node has not reported yet may be too new to it: it will say so if it cannot start it.
-        ServerState::Inactive | ServerState::Unknown | ServerState::Deactivating => (true, false),
-        ServerState::Activating => (true, true),
-        ServerState::Active | ServerState::ActivationTimedOut | ServerState::BackingOff => (false, false),
-    };
-    if on_demand && spec.activation == Activation::OnDemand {
-        return Stand::Startable { load, eager };
-    }
-    let (reason, hint) = not_active(placed, state, report);
-    Stand::Out { reason, hint }
+    not_active(placed, state, report)
 }
 
-/// The reason and the hint for a server that may not be started.
-fn disabled(placed: &Placed) -> (String, String) {
-    let id = &placed.spec.id;
-    let reason = format!("server {id} on node {} is disabled", placed.node);
-    (reason, format!("floe server enable {id}"))
-}
-
-/// The same for a server whose node starts nothing.
-fn drained(placed: &Placed) -> (String, String) {
-    let Placed { node, spec, .. } = placed;
-    let reason = format!(
-        "server {} is on node {node}, which is drained and starts nothing",
-        spec.id
-    );
-    (reason, format!("floe node undrain {node}"))
+fn look<'a>(sight: &'a dyn Sight, placed: &Placed) -> (Option<&'a ServerReport>, ServerState, bool) {
+    let report = sight.server(placed).filter(|report| report.node == placed.node);
+    let state = report.map_or(ServerState::Unknown, |report| report.state);
+    (report, state, report.is_none_or(|report| report.enabled))
 }
 
 fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>) -> (String, String) {

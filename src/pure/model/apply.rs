@@ -56,13 +56,13 @@ impl Deployment {
             Update::PutObject(record) => {
                 check_object(self, record)?;
                 self.objects.insert(record.id.clone(), record.clone());
-                self.all_objects.insert(record.id.clone(), record.clone());
+                self.index_object(record.clone());
                 Ok(Values::one(object_key(&record.id), Some(encode(record))))
             }
             Update::RemoveObject(id) => {
                 let known = self.objects.remove(id);
                 known.ok_or_else(|| self.unknown_object(id))?;
-                self.all_objects.remove(id);
+                self.unindex_object(id);
                 Ok(Values::one(object_key(id), None))
             }
         }
@@ -126,7 +126,7 @@ impl Deployment {
             self.groups.remove(id);
         }
         for id in &contents.objects {
-            self.all_objects.remove(id);
+            self.unindex_object(id);
         }
         for id in &contents.allocatables {
             self.allocatables.remove(id);
@@ -184,7 +184,7 @@ impl Deployment {
         }
         for object in expansion.objects {
             contents.objects.insert(object.id.clone());
-            self.all_objects.insert(object.id.clone(), object);
+            self.index_object(object);
         }
         for one in expansion.allocatables {
             contents.allocatables.insert(one.id.clone());
@@ -242,6 +242,29 @@ impl Deployment {
         };
         self.removals_by_age.remove(&(serial, key.0.clone(), key.1.clone()));
         true
+    }
+
+    pub(super) fn index_object(&mut self, record: ObjectRecord) {
+        self.unindex_object(&record.id);
+        if !record.kind.is_empty() {
+            match self.types.get_mut(record.kind.as_str()) {
+                Some(objects) => objects.insert(record.id.clone()),
+                None => drop(self.types.insert(record.kind.clone(), SharedSet::of(record.id.clone()))),
+            }
+        }
+        self.all_objects.insert(record.id.clone(), record);
+    }
+
+    fn unindex_object(&mut self, id: &ObjectId) {
+        let Some(record) = self.all_objects.remove(id) else {
+            return;
+        };
+        if let Some(objects) = self.types.get_mut(record.kind.as_str()) {
+            objects.remove(id);
+            if objects.is_empty() {
+                self.types.remove(record.kind.as_str());
+            }
+        }
     }
 
     fn unknown_object(&self, id: &ObjectId) -> Vec<Fault> {

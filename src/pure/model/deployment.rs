@@ -2,7 +2,7 @@
 //! is in `apply`, its durable form in `durable`.
 
 use super::changes::Changes;
-use super::conflict::check_conflicts;
+use super::conflict::{check_conflicts, check_object};
 use super::descriptor::{AllocatableRecord, Application, Group, ObjectRecord};
 use super::diff::{Plan, View, diff};
 use super::expand::{Expansion, expand};
@@ -99,6 +99,8 @@ pub struct Deployment {
     pub groups: SharedMap<GroupId, (Group, Vec<AdapterId>)>,
     /// Index: every object, of an application or alone.
     pub all_objects: SharedMap<ObjectId, ObjectRecord>,
+    /// Index: the objects of each type that is not empty.
+    pub types: SharedMap<String, SharedSet<ObjectId>>,
     /// Index: what sessions may hold. An ordinary object of the same adapter may have the same id.
     pub allocatables: SharedMap<ObjectId, Arc<AllocatableRecord>>,
     /// Index: what each application brought.
@@ -120,6 +122,14 @@ impl Deployment {
         validate(application, &expansion, &mut faults);
         check_conflicts(self, application, &expansion, &mut faults);
         faults.finish(expansion)
+    }
+
+    /// Would this object be accepted now?
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn check_object(&self, object: &ObjectRecord) -> Result<(), Vec<Fault>> {
+        check_object(self, object)
     }
 
     /// What deploying this application would change.

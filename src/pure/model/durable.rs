@@ -145,7 +145,7 @@ impl Deployment {
         if self.all_objects.contains_key(&record.id) || self.allocatables.contains_key(&record.id) {
             return Err("an application holds an object of this id".to_owned());
         }
-        self.all_objects.insert(record.id.clone(), record.clone());
+        self.index_object(record.clone());
         self.objects.insert(record.id.clone(), record);
         Ok(())
     }

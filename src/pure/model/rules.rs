@@ -6,13 +6,12 @@ use super::place::{Field, Place};
 use super::properties::{check_file_name, check_property_name};
 use super::spec::{AdapterSpec, Ready, ServerSpec};
 use super::substitute::is_for_node;
+use crate::pure::base::GroupId;
+use crate::pure::base::endpoint::{URI_BYTES_MAX, place_of_uri};
 use crate::pure::base::limits::PART_BYTES_MAX;
-use crate::pure::base::{Address, GroupId};
 use crate::pure::wire::encode;
 use std::collections::BTreeSet;
 
-/// Longest endpoint, in bytes, after the node's variables are replaced by samples.
-pub(super) const ENDPOINT_BYTES_MAX: usize = 2048;
 /// Longest name of a port, in bytes.
 pub(super) const PORT_NAME_BYTES_MAX: usize = 64;
 /// Longest value of a label, in bytes: labels stand in tables and metrics.
@@ -223,40 +222,16 @@ fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
 
 /// The path of a GET, which must fit into one line of a request.
 fn check_path(place: &Place, path: &str, faults: &mut Faults) {
-    if !path.starts_with('/') || path.len() > ENDPOINT_BYTES_MAX || !path.bytes().all(|b| b.is_ascii_graphic()) {
+    if !path.starts_with('/') || path.len() > URI_BYTES_MAX || !path.bytes().all(|b| b.is_ascii_graphic()) {
         let rule = "starts with '/', has no blanks and at most 2048 letters";
         let message = format!("ready.path \"{}\" is refused: a path {rule}", shown(path));
         faults.add(place.field(Field::Part("ready", "path")), message);
     }
 }
 
-/// The port of `scheme://host[:port][/...]`, with samples in place of the node's variables.
+/// The port of an endpoint, with samples in place of the node's variables.
 fn port_of_endpoint(endpoint: &str) -> Result<Option<u16>, &'static str> {
-    let uri = fill(endpoint, &sample).unwrap_or_default();
-    let wanted = "is no URI: write SCHEME://HOST, SCHEME://HOST:PORT or either with /...";
-    if uri.len() > ENDPOINT_BYTES_MAX {
-        return Err("is longer than 2048 bytes");
-    }
-    let (scheme, rest) = uri.split_once("://").ok_or(wanted)?;
-    let scheme_letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(scheme_letters) {
-        return Err(wanted);
-    }
-    if !uri.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err("holds a blank or another character that no URI has");
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let has_port = host
-        .rfind(':')
-        .is_some_and(|colon| host.rfind(']').is_none_or(|end| colon > end));
-    // The address type knows what a host is; a host alone borrows a port for the question.
-    let text = if has_port { host.to_owned() } else { format!("{host}:1") };
-    let address: Address = text.parse().map_err(|_error| "has no valid HOST or HOST:PORT")?;
-    if address.port() == 0 {
-        return Err("has port 0: name a port and write ${port.NAME}, the node chooses one");
-    }
-    Ok(has_port.then(|| address.port()))
+    place_of_uri(&fill(endpoint, &sample).unwrap_or_default()).map(|(_, port)| port)
 }
 
 /// Stands in for what only the node knows.

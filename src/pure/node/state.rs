@@ -126,6 +126,8 @@ pub(super) struct Said {
     pub(super) record: Option<Record>,
     pub(super) targets: Option<Vec<Target>>,
     pub(super) wake: Option<Time>,
+    /// Readings of the load since registries were last told of it.
+    pub(super) loads: u32,
     /// The peer and its database that people were last told of as foreign.
     pub(super) foreign: Option<(PeerName, Option<DatabaseId>)>,
 }
@@ -206,7 +208,10 @@ impl Node {
             Event::LogsRead { to, result } if self.explained(&to, &result) => (),
             Event::LogsRead { to, result } => self.logs_read(to, result),
             Event::UsageRead { to, result } => self.usage_read(to, result),
-            Event::Load(load) => self.load = load,
+            Event::Load(load) => {
+                self.load = load;
+                self.said.loads += 1;
+            }
             Event::Shutdown => self.shutdown(moment),
             Event::Wake => self.wake(moment),
         }

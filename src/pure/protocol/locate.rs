@@ -1,24 +1,16 @@
 //! Finding things: what can be asked beside a single id, what a process registers at run time, and how changes are
 //! followed.
 
-use super::report::{ApplicationReport, Load, NodeRow, RegistryRow, ResolvedKind, ServerReport, ServerState};
-use crate::pure::base::{AdapterId, GroupId, RegistrantId};
+use super::report::{ApplicationReport, NodeRow, RegistryRow, ServerReport, ServerState};
+pub use crate::pure::locator::registration::{
+    ENDPOINTS_MAX, REGISTRATIONS_MAX, Register, Registration, RegistrationRow, TTL_MAX, TTL_MIN,
+};
+pub use crate::pure::locator::{Location, Place};
 use crate::pure::model::Balance;
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-/// Shortest time to live of a registration: renewals come three times as often, and each one goes to every registry.
-pub const TTL_MIN: Duration = Duration::from_secs(1);
-/// Longest: so long may the endpoints of a dead process be given.
-pub const TTL_MAX: Duration = Duration::from_hours(1);
-/// Most endpoints of one registration.
-pub const ENDPOINTS_MAX: usize = 8;
-/// Longest endpoint of a registration, in bytes.
-pub const ENDPOINT_BYTES_MAX: usize = 512;
-/// Most registrations that a registry holds, its own and others'.
-pub const REGISTRATIONS_MAX: usize = 10_000;
 /// Most ids that one `Locate` follows.
 pub const LOCATE_IDS_MAX: usize = 1000;
 /// Most rows of one answer to `Find`, and of one part of `Observe`.
@@ -60,35 +52,6 @@ pub struct Found {
     pub version: String,
 }
 
-/// What a process that no node runs offers: an adapter, for as long as it renews it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registration {
-    /// The adapter's id; not one that an application deploys.
-    pub adapter: AdapterId,
-    /// The group that it joins; not one that an application deploys. A group is there while it has members.
-    #[serde(default)]
-    pub group: Option<GroupId>,
-    /// Its endpoints, URIs, 1 to [`ENDPOINTS_MAX`].
-    pub endpoints: Vec<String>,
-}
-
-/// Puts a registration in, or renews it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Register {
-    /// What is offered.
-    pub registration: Registration,
-    /// Whose it is: drawn by the process, kept while it runs. Another one's registration is taken over only with
-    /// `take_over`, or where the endpoints are the same: two processes cannot listen there.
-    pub registrant: RegistrantId,
-    /// Counts what this registrant sent, so that a late message does not undo a newer one.
-    pub renewal: u64,
-    /// How long it holds without a renewal, in milliseconds, [`TTL_MIN`] to [`TTL_MAX`].
-    pub ttl_ms: u64,
-    /// Replace what another process registered.
-    #[serde(default)]
-    pub take_over: bool,
-}
-
 /// A registration that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registered {
@@ -100,53 +63,6 @@ pub struct Registered {
     pub registry: String,
     /// The version of the database that answered.
     pub version: String,
-}
-
-/// A registration as registries tell each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RegistrationRow {
-    /// What is offered.
-    pub registration: Registration,
-    /// Whose it is.
-    pub registrant: RegistrantId,
-    /// As in `Register`.
-    pub renewal: u64,
-    /// How much of its time is left, in milliseconds; 0: it is over.
-    pub left_ms: u64,
-    /// Who registered it, for people.
-    pub actor: String,
-}
-
-/// How an id that is followed stands: everything that a client needs to choose by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Location {
-    /// The id.
-    pub id: String,
-    /// What it is; `None` for one that nobody knows.
-    pub kind: Option<ResolvedKind>,
-    /// How one is chosen among several.
-    pub balance: Balance,
-    /// How many an answer holds; 0 = all.
-    pub count: u32,
-    /// What is active and in rotation, in order of declaration.
-    pub places: Vec<Place>,
-    /// Nothing is active, but a resolve starts something.
-    pub startable: bool,
-    /// Why there is nothing, for people; empty where there is.
-    pub reason: String,
-    /// The version of the database that answered.
-    pub version: String,
-}
-
-/// One active member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Where.
-    pub endpoint: String,
-    /// For `ordered`: smaller first.
-    pub priority: i32,
-    /// The load of its node.
-    pub load: Load,
 }
 
 /// What kind of thing can be observed.

@@ -2,6 +2,8 @@
 
 use super::effect::ReplyTo;
 use crate::pure::base::{PeerName, ServerId, Time};
+use crate::pure::lineage::Serial;
+use crate::pure::protocol::{Failure, Request};
 use std::collections::BTreeMap;
 
 /// What clients wait for.
@@ -12,6 +14,8 @@ pub(super) struct Asks {
     pub(super) passed: BTreeMap<u64, Passed>,
     /// Resolves that wait for a server's start.
     pub(super) resolves: BTreeMap<ReplyTo, Parked>,
+    /// The end of the log that they last looked at.
+    pub(super) looked_at: Serial,
 }
 
 /// A request passed on to a node.
@@ -35,8 +39,16 @@ pub(super) enum Purpose {
 /// A resolve that waits.
 #[derive(Clone, Debug)]
 pub(super) struct Parked {
-    pub(super) id: String,
+    /// `Resolve` or `Find`.
+    pub(super) request: Request,
+    pub(super) actor: String,
     pub(super) until: Time,
-    /// The start that it waits for.
-    pub(super) server: ServerId,
+    /// The group's turn that it took, so that it chooses the same each time it looks.
+    pub(super) turn: u64,
+    /// The servers that it waits for now.
+    pub(super) waiting: Vec<ServerId>,
+    /// Those that were tried for it and failed.
+    pub(super) failed: Vec<ServerId>,
+    /// Why the last one failed.
+    pub(super) failure: Option<Failure>,
 }

@@ -349,7 +349,8 @@ fn a_retry_is_recognised_for_so_many_entries() {
             request: RequestId::from_bits(u128::from(serial)),
             serial,
             epoch: 1,
-            application: "shop".parse().unwrap(),
+            application: Some("shop".parse().unwrap()),
+            object: None,
             revision: serial,
         });
     }

@@ -12,6 +12,7 @@ pub mod difference;
 pub mod dump;
 pub mod effect;
 pub mod event;
+mod finding;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod initialisation;
 #[cfg(test)]
 mod lies_test;
 mod moves;
+pub mod observe;
 mod order;
 mod outcome;
 pub mod payload;

@@ -27,6 +27,8 @@ pub struct Peer {
     pub(super) fed: Option<Version>,
     /// A node's word about itself and its servers.
     pub(super) node: Option<Arc<NodeSight>>,
+    /// When a node last told its load.
+    pub(super) load_heard: Option<Time>,
     /// Why it cannot be reached.
     pub(super) unreachable: String,
     /// As in `Remembered`.
@@ -45,6 +47,7 @@ impl Peer {
             summary: None,
             fed: None,
             node: None,
+            load_heard: None,
             unreachable: String::new(),
             seen: 0,
         }

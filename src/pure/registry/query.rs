@@ -1,18 +1,18 @@
 //! Read-only questions, answered from a view: no lock, no disk, no waiting.
 
+use super::finding::Sought;
 use super::state::NO_MASTER;
 use super::view::{PeerView, View};
 use crate::pure::base::{ApplicationName, ServerId};
-use crate::pure::locator::{self, Load, Resolution};
+use crate::pure::locator::Load;
 use crate::pure::membership::{PeerKind, Standing};
 use crate::pure::model::Fault;
 use crate::pure::model::deployment::Placed;
 use crate::pure::protocol::report::{
-    ApplicationReport, FollowerRow, MasterReport, NodeRow, PeerRow, RegistryReport, RegistryRow, Resolved,
-    ServerReport, ServerState, StatusReport,
+    ApplicationReport, FollowerRow, MasterReport, NodeRow, PeerRow, RegistryReport, RegistryRow, ServerReport,
+    ServerState, StatusReport,
 };
 use crate::pure::protocol::request::{ErrorCode, Failure};
-use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{Request, Response};
 use std::collections::BTreeMap;
 
@@ -30,7 +30,12 @@ impl View {
                 Some(placed) => Response::Servers(vec![self.server_report(id, placed)]),
                 None => not_found(format!("there is no server {id}"), "`floe server list` shows all"),
             },
-            Request::Resolve { id, at_least, count } => return self.resolve(id, *at_least, *count, turn),
+            Request::Resolve { .. } | Request::Find { .. } => match self.seek(request, turn, &[]) {
+                Sought::Answer(response) => response,
+                Sought::Start { .. } | Sought::Behind(_) => return None,
+            },
+            Request::Adapters { id } => self.adapters(id.as_deref()),
+            Request::Objects { kind, after } => self.objects(kind.as_deref(), after.as_deref()),
             Request::Plan { application } => match self.deployment.plan(application) {
                 Ok(plan) => Response::Plan(Box::new(plan)),
                 Err(faults) => Response::Failed(invalid(&faults)),
@@ -42,11 +47,8 @@ impl View {
                 running,
             } => self.outcome(application, *serial, running),
             Request::Watch
-            | Request::Find { .. }
             | Request::Locate { .. }
             | Request::Observe { .. }
-            | Request::Adapters { .. }
-            | Request::Objects { .. }
             | Request::PutObject { .. }
             | Request::RemoveObject { .. }
             | Request::Register(_)
@@ -109,7 +111,7 @@ impl View {
         }
     }
 
-    fn registry_rows(&self) -> Vec<RegistryRow> {
+    pub(super) fn registry_rows(&self) -> Vec<RegistryRow> {
         let master_serial = match self.standing {
             Standing::Leading => self.end.serial,
             _ => self
@@ -176,7 +178,7 @@ impl View {
         rows.into_values().collect()
     }
 
-    fn nodes(&self) -> Vec<NodeRow> {
+    pub(super) fn nodes(&self) -> Vec<NodeRow> {
         let nodes = self.peers.values().filter(|peer| peer.card.kind == PeerKind::Node);
         let mut rows: BTreeMap<String, NodeRow> =
             nodes.map(|peer| (peer.card.name.to_string(), node_row(peer))).collect();
@@ -350,24 +352,23 @@ impl View {
         }
     }
 
-    fn applications(&self) -> Vec<ApplicationReport> {
-        let reports = self.deployment.applications.values().map(|record| ApplicationReport {
+    pub(super) fn applications(&self) -> Vec<ApplicationReport> {
+        let names = self.deployment.applications.keys();
+        names.filter_map(|name| self.application_row(name)).collect()
+    }
+
+    /// One application.
+    pub(super) fn application_row(&self, name: &ApplicationName) -> Option<ApplicationReport> {
+        let record = self.deployment.applications.get(name)?;
+        let servers = record.descriptor.nodes.values().map(|node| node.servers.len());
+        Some(ApplicationReport {
             name: record.descriptor.name.to_string(),
             revision: record.revision,
-            servers: u64::try_from(
-                record
-                    .descriptor
-                    .nodes
-                    .values()
-                    .map(|node| node.servers.len())
-                    .sum::<usize>(),
-            )
-            .unwrap_or(u64::MAX),
+            servers: u64::try_from(servers.sum::<usize>()).unwrap_or(u64::MAX),
             version: record.version.to_string(),
             time: record.time,
             actor: record.actor.clone(),
-        });
-        reports.collect()
+        })
     }
 
     fn application(&self, name: &ApplicationName) -> Response {
@@ -383,7 +384,7 @@ impl View {
         wanted.map(|(id, placed)| self.server_report(id, placed)).collect()
     }
 
-    fn server_report(&self, id: &ServerId, placed: &Placed) -> ServerReport {
+    pub(super) fn server_report(&self, id: &ServerId, placed: &Placed) -> ServerReport {
         let node = self.peers.get(&placed.node).and_then(|peer| peer.node.as_ref());
         if let Some(report) = node.and_then(|node| node.servers.get(id)) {
             return report.clone();
@@ -404,36 +405,6 @@ impl View {
             endpoints: BTreeMap::new(),
             next_try: None,
         }
-    }
-
-    fn resolve(&self, id: &str, at_least: Option<VersionText>, _count: Option<u32>, turn: u64) -> Option<Response> {
-        if let Some(wanted) = at_least.filter(|wanted| wanted.serial > self.end.serial) {
-            let message = format!("registry {} is at {}, {wanted} was asked for", self.card.name, self.end);
-            return Some(Response::Failed(Failure::new(
-                ErrorCode::Unavailable,
-                message,
-                "ask another registry, or come again in a moment",
-            )));
-        }
-        Some(match locator::resolve(&self.deployment, self, id, turn) {
-            Resolution::Found { kind, endpoints } => Response::Resolved(Resolved {
-                id: id.to_owned(),
-                kind,
-                endpoints,
-                version: self.end.to_string(),
-            }),
-            Resolution::Start { .. } => return None,
-            Resolution::Unavailable { reason, hint, .. } => {
-                Response::Failed(Failure::new(ErrorCode::Unavailable, reason, hint))
-            }
-            Resolution::NotFound => {
-                let shown: String = id.chars().take(80).collect();
-                not_found(
-                    format!("there is no adapter, group or object {shown:?}"),
-                    "`floe app list` and `floe server list` show what is deployed",
-                )
-            }
-        })
     }
 }
 
@@ -468,6 +439,12 @@ pub(super) fn invalid(faults: &[Fault]) -> Failure {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
     let message = format!("the application breaks {} rules: {}", lines.len(), lines.join("; "));
     Failure::new(ErrorCode::Invalid, message, "nothing was changed")
+}
+
+/// A refusal that names every fault of an object.
+pub(super) fn invalid_object(faults: &[Fault]) -> Failure {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Failure::new(ErrorCode::Invalid, lines.join("; "), "nothing was changed")
 }
 
 fn not_found(message: String, hint: &str) -> Response {

@@ -85,23 +85,6 @@ fn an_update_at_the_wrong_registry_is_sent_to_the_master() {
 }
 
 #[test]
-fn a_read_that_wants_a_newer_database_is_refused() {
-    let mut bench = Bench::start("r1", Role::Master);
-    let mut version = bench.registry.database().end();
-    version.serial += 1;
-    let request = Request::Resolve {
-        id: "web".to_owned(),
-        at_least: Some(version.into()),
-        count: None,
-    };
-    let Response::Failed(failure) = bench.ask(request) else {
-        panic!("it answered from an older database")
-    };
-    assert_eq!(failure.code, ErrorCode::Unavailable);
-    assert!(failure.message.contains("r1 is at 1.2"), "{failure:?}");
-}
-
-#[test]
 fn scripts_find_the_fields_that_were_promised() {
     let mut bench = Bench::start("r1", Role::Master);
     bench.link("r2");

@@ -2,7 +2,7 @@
 //! as part of a snapshot.
 
 use super::payload::Payload;
-use crate::pure::base::{ApplicationName, RequestId};
+use crate::pure::base::{ApplicationName, ObjectId, RequestId};
 use crate::pure::lineage::{Entry, Serial};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,28 +20,31 @@ pub struct Done {
     /// The number of the epoch that wrote it.
     pub epoch: u64,
     /// The application that it put or removed.
-    pub application: ApplicationName,
-    /// That application's revision since; 0 when it was removed.
+    #[serde(default)]
+    pub application: Option<ApplicationName>,
+    /// The object that it put or removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectId>,
+    /// The application's revision since, 1 for an object; 0 when it was removed.
     pub revision: u64,
 }
 
 impl Done {
     /// What an entry did for a client; `None` for entries that no client asked for.
     pub(super) fn of(entry: &Entry) -> Option<Self> {
-        let (application, revision) = match Payload::of(entry).ok()? {
-            Payload::PutApplication(put) => (put.descriptor.name, put.revision),
-            Payload::RemoveApplication(name) => (name, 0),
-            Payload::Reign(_)
-            | Payload::PutRegistry(_)
-            | Payload::ForgetRegistry(_)
-            | Payload::PutObject(_)
-            | Payload::RemoveObject(_) => return None,
+        let (application, object, revision) = match Payload::of(entry).ok()? {
+            Payload::PutApplication(put) => (Some(put.descriptor.name), None, put.revision),
+            Payload::RemoveApplication(name) => (Some(name), None, 0),
+            Payload::PutObject(record) => (None, Some(record.id), 1),
+            Payload::RemoveObject(id) => (None, Some(id), 0),
+            Payload::Reign(_) | Payload::PutRegistry(_) | Payload::ForgetRegistry(_) => return None,
         };
         Some(Self {
             request: entry.request,
             serial: entry.serial,
             epoch: entry.epoch.number,
             application,
+            object,
             revision,
         })
     }

@@ -8,6 +8,8 @@ use crate::pure::lineage::promote::{Answer, Intent, Proof};
 use crate::pure::lineage::{Digest, Epoch, Serial, Version};
 use crate::pure::membership::Standing;
 use crate::pure::model::Deployment;
+use crate::pure::protocol::Response;
+use crate::pure::protocol::locate::ObjectReport;
 use crate::pure::protocol::report::AppliedReport;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -136,12 +138,35 @@ pub(super) struct Pending {
     /// A client asked for it: it is promised `min_copies`, however few registries there are.
     pub(super) client: bool,
     /// Who waits, with the answer that it gets; internal updates have none.
-    pub(super) reply: Option<(Vec<ReplyTo>, AppliedReport)>,
+    pub(super) reply: Option<(Vec<ReplyTo>, Receipt)>,
     pub(super) deployment: Arc<Deployment>,
     /// The deadline passed with too few copies and the client was told so.
     pub(super) in_doubt: bool,
     /// Replicas that were attached when it was stored, and left before they confirmed it.
     pub(super) left: BTreeSet<PeerName>,
+}
+
+/// What a client is answered once its update is on enough disks.
+#[derive(Clone, Debug)]
+pub(super) enum Receipt {
+    Application(Box<AppliedReport>),
+    Object(ObjectReport),
+}
+
+impl Receipt {
+    /// What is known only at the end.
+    pub(super) fn complete(&mut self, copies: u64, behind: Vec<String>) {
+        match self {
+            Self::Application(report) => (report.copies, report.behind) = (copies, behind),
+            Self::Object(report) => (report.copies, report.behind) = (copies, behind),
+        }
+    }
+    pub(super) fn response(&self) -> Response {
+        match self {
+            Self::Application(report) => Response::Applied(report.clone()),
+            Self::Object(report) => Response::ObjectStored(report.clone()),
+        }
+    }
 }
 
 impl Reigning {

@@ -17,17 +17,20 @@ use super::asks::Asks;
 use super::config::Config;
 use super::database::Database;
 use super::effect::{Effect, Target};
-use super::handle::Proving;
+use super::handle::{Proving, Untold};
 use super::initialisation::{Copies, Initialisation};
 use super::order::{HandedOver, Order};
 use super::peer::Peer;
 use super::seat::{Following, Reigning, Seat, Trouble};
 use crate::pure::base::{Moment, PeerName, Time};
 use crate::pure::lineage::{Epoch, Version};
+use crate::pure::locator::{Registrations, Turns};
 use crate::pure::membership::{Identity, PeerCard, Record, Remembered, Role, Standing};
+use crate::pure::model::Deployment;
 use crate::pure::protocol::Status;
 use crate::pure::protocol::report::Happening;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Why a replica is detached, where nothing is wrong with it.
 pub(super) const NO_MASTER: &str = "no leading master in reach";
@@ -63,6 +66,16 @@ pub struct Registry {
     /// What was last told to peers, gossip and people: a difference makes news.
     pub(super) told: Told,
     pub(super) wake: Option<Time>,
+    /// What processes have registered.
+    pub(super) registrations: Registrations,
+    /// Registrations that the other registries are to be told of.
+    pub(super) untold: Untold,
+    /// Whose turn it is in each group, for this deployment.
+    pub(super) turns: Turns,
+    /// The deployment that the turns and the conflicts of registrations were looked at for.
+    pub(super) followed: Arc<Deployment>,
+    /// When the latest event was handled.
+    pub(super) now: Time,
 }
 
 /// What peers are told anew when it changes; the log's end is not part of it, gossip carries that.
@@ -142,6 +155,11 @@ impl Registry {
             copies: Copies::default(),
             told,
             wake: None,
+            registrations: Registrations::default(),
+            untold: Untold::default(),
+            turns: Turns::default(),
+            followed: Arc::default(),
+            now: Time::ZERO,
         }
     }
 

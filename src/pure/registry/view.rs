@@ -3,15 +3,20 @@
 use super::peer::{NodeSight, Peer};
 use super::seat::Seat;
 use super::state::Registry;
-use crate::pure::base::{Address, PeerName, ServerId};
+use crate::pure::base::{Address, PeerName, ServerId, Time};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::{Epoch, Lineage, Version};
-use crate::pure::locator::{Load, Sight};
+use crate::pure::locator::{Load, Registered, Sight, Turns};
 use crate::pure::membership::{PeerCard, PeerKind, Role, Standing};
 use crate::pure::model::Deployment;
+use crate::pure::model::deployment::Placed;
 use crate::pure::protocol::report::ServerReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a node's load is believed. Nodes say it anew at least every 15 s.
+const LOAD_AGE_MAX: Duration = Duration::from_secs(20);
 
 /// The picture.
 #[derive(Clone, Debug)]
@@ -56,6 +61,10 @@ pub struct View {
     pub unproven: String,
     /// The peers.
     pub peers: BTreeMap<PeerName, PeerView>,
+    /// What processes have registered.
+    pub registered: Registered,
+    /// Whose turn it is in each group.
+    pub turns: Turns,
 }
 
 /// One peer in the picture.
@@ -65,6 +74,8 @@ pub struct PeerView {
     pub card: PeerCard,
     /// A link stands.
     pub linked: bool,
+    /// Linked, and silent for longer than its load is believed.
+    pub stale: bool,
     /// Linked, or alive by gossip and not known to be out of reach: a link that broke, or a dial that failed, says so at once.
     pub alive: bool,
     /// A registry's role by gossip.
@@ -116,8 +127,10 @@ impl Registry {
             peers: self
                 .peers
                 .iter()
-                .map(|(name, peer)| (name.clone(), peer_view(peer)))
+                .map(|(name, peer)| (name.clone(), peer_view(peer, self.now)))
                 .collect(),
+            registered: self.registrations.shown().clone(),
+            turns: self.turns.clone(),
         };
         match &self.seat {
             Seat::Leading(reigning) => {
@@ -142,7 +155,7 @@ impl Registry {
     }
 }
 
-fn peer_view(peer: &Peer) -> PeerView {
+fn peer_view(peer: &Peer, now: Time) -> PeerView {
     let record = peer.record.as_ref();
     let status = peer.status.as_ref();
     let applied = peer.node.as_ref().and_then(|node| node.report.applied);
@@ -157,6 +170,7 @@ fn peer_view(peer: &Peer) -> PeerView {
     PeerView {
         card: peer.card.clone(),
         linked: peer.linked,
+        stale: peer.linked && peer.load_heard.is_none_or(|heard| now.since(heard) > LOAD_AGE_MAX),
         alive,
         role: record.and_then(|record| record.role),
         standing: status
@@ -180,13 +194,18 @@ fn peer_view(peer: &Peer) -> PeerView {
 }
 
 impl Sight for View {
-    fn server(&self, id: &ServerId) -> Option<&ServerReport> {
-        let placed = self.deployment.servers.get(id)?;
-        self.peers.get(&placed.node)?.node.as_ref()?.servers.get(id)
+    fn server(&self, placed: &Placed) -> Option<&ServerReport> {
+        let node = self.peers.get(&placed.node)?.node.as_ref()?;
+        node.servers.get(&placed.spec.id)
     }
     fn node(&self, name: &PeerName) -> Option<Load> {
         let peer = self.peers.get(name).filter(|peer| peer.linked)?;
-        peer.node.as_ref().map(|node| node.report.load)
+        let load = peer.node.as_ref()?.report.load;
+        // A node that has not spoken for a while may be busier than it said: it comes after all others.
+        Some(if peer.stale { Load::UNKNOWN } else { load })
+    }
+    fn registered(&self) -> Option<&Registered> {
+        Some(&self.registered)
     }
     fn drained(&self, name: &PeerName) -> bool {
         let peer = self.peers.get(name).filter(|peer| peer.linked);

@@ -169,6 +169,16 @@ pub const CATALOGUE: &[Metric] = &[
         "Replicas that follow this registry.",
     ),
     gauge(
+        "floe_observers",
+        On::Registry,
+        "Clients that follow ids or observe rows here.",
+    ),
+    gauge(
+        "floe_registrations",
+        On::Registry,
+        "Adapters that processes have registered at run time, as this registry knows.",
+    ),
+    gauge(
         "floe_registry_behind_entries",
         On::Registry,
         "Log entries of the leading master that this registry lacks.",

@@ -127,6 +127,8 @@ handles!(
         serial: gauge "floe_registry_serial",
         known_serial_max: gauge "floe_registry_known_serial_max",
         masters_seen: gauge "floe_registry_masters_seen",
+        observers: gauge "floe_observers",
+        registrations: gauge "floe_registrations",
         followers: gauge "floe_registry_followers",
         behind_entries: gauge "floe_registry_behind_entries",
         updates: counters "floe_registry_updates_total",

@@ -11,6 +11,9 @@ use crate::pure::protocol::report::{Happening, ServerReport, ServerState};
 use crate::pure::supervisor::Marks;
 use crate::pure::wire;
 
+/// How many readings of the load, one every 5 s, may go by untold: registries believe a load for 20 s.
+const LOADS_UNTOLD_MAX: u32 = 3;
+
 impl Node {
     pub(in crate::pure::node) fn settle(&mut self, moment: &Moment) -> Vec<Effect> {
         self.delete_removed();
@@ -57,7 +60,11 @@ impl Node {
     fn tell_registries(&mut self, moment: &Moment) {
         let changed = self.changed_reports(moment);
         let status = self.status();
-        let status_changed = self.said.status.as_ref() != Some(&status);
+        let is_old = self.said.loads >= LOADS_UNTOLD_MAX;
+        let status_changed = is_old || self.said.status.as_ref() != Some(&status);
+        if status_changed {
+            self.said.loads = 0;
+        }
         self.said.status = Some(status.clone());
         let mut sends = Vec::new();
         for (peer, link) in &self.links {

@@ -128,12 +128,11 @@ impl Registry {
         let behind = reigning.behind(&front);
         reigning.moves.acknowledged(&front.deployment, front.version.serial);
         reigning.acknowledged = Some((front.version, front.deployment));
-        let Some((to, mut report)) = front.reply else { return };
-        report.copies = copies;
-        report.behind = behind;
+        let Some((to, mut receipt)) = front.reply else { return };
+        receipt.complete(copies, behind);
         out.extend(to.into_iter().map(|to| Effect::Reply {
             to,
-            response: Response::Applied(Box::new(report.clone())),
+            response: receipt.response(),
             last: true,
         }));
     }

@@ -10,11 +10,14 @@ mod hand_over;
 mod init;
 mod meet;
 mod moves;
+mod object;
 mod order;
 mod pass;
 mod peers;
 mod prove;
 mod refuse;
+mod register;
+mod resolve;
 mod review;
 mod rollback;
 mod settle;
@@ -27,6 +30,7 @@ mod tell;
 mod update;
 
 pub(super) use prove::Proving;
+pub(super) use register::Untold;
 
 use super::effect::Effect;
 use super::event::Event;
@@ -39,6 +43,7 @@ impl Registry {
     /// Handles one event. The effects are to be carried out as `effect` says: what is durable first.
     pub fn handle(&mut self, event: Event, moment: &Moment) -> Vec<Effect> {
         let mut out = Vec::new();
+        self.now = moment.now;
         match event {
             Event::Started => self.started(moment, &mut out),
             Event::Linked { card } => self.linked(card, moment, &mut out),
@@ -135,7 +140,7 @@ impl Registry {
             Message::HandedOver { epoch, version } => self.handed_over(from, epoch, version, moment, out),
             Message::HandOverEnded { epoch } => self.hand_over_ended(from, epoch, moment, out),
             Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
-            Message::Registrations { .. } => {}
+            Message::Registrations { rows } => self.heard_registrations(from, rows, moment, out),
             // For nodes only.
             Message::Slice(_) | Message::Ask { .. } => {}
         }
@@ -205,7 +210,11 @@ impl Registry {
             Request::Drain { ref node, .. } | Request::Undrain { ref node } | Request::StopNode { ref node, .. } => {
                 self.pass_to_node(asked, &node.clone(), request, moment, out);
             }
-            Request::Resolve { id, at_least, count } => self.resolve(asked, id, (at_least, count), moment, out),
+            Request::Resolve { .. } | Request::Find { .. } => self.resolve(asked, request, moment, out),
+            Request::PutObject { object, request } => self.put_object(asked, object, request, moment, out),
+            Request::RemoveObject { id, request } => self.remove_object(asked, &id, request, moment, out),
+            Request::Register(register) => self.register(asked, &register, moment, out),
+            Request::Unregister { adapter, registrant } => self.unregister(asked, &adapter, registrant, moment, out),
             read => self.read(asked, &read, out),
         }
     }

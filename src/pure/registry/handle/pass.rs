@@ -1,16 +1,11 @@
-//! What a client asks that a registry cannot answer from its own view: commands and output, passed on to the node that
-//! they concern, and resolves that start a server first.
+//! What a client asks that a registry cannot answer by itself: commands and output, passed on to the node that they concern.
 
-use super::super::asks::{Parked, Passed, Purpose};
+use super::super::asks::{Passed, Purpose};
 use super::super::effect::{Effect, ReplyTo};
 use super::super::state::Registry;
-use crate::pure::base::limits::PENDING_RESOLVES_MAX;
 use crate::pure::base::{Moment, PeerName, ServerId, Time};
-use crate::pure::locator::{self, Resolution};
 use crate::pure::membership::Standing;
-use crate::pure::protocol::report::Resolved;
 use crate::pure::protocol::request::{ErrorCode, Failure};
-use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{Message, Request, Response};
 
 /// A client's request with all that is known about the asking.
@@ -116,7 +111,7 @@ impl Registry {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one question")]
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         node: &PeerName,
         purpose: Purpose,
@@ -153,7 +148,7 @@ impl Registry {
     }
 
     /// Only a registry whose data is not in doubt passes an operator's commands on.
-    fn may_command(&self) -> Result<(), Failure> {
+    pub(super) fn may_command(&self) -> Result<(), Failure> {
         let (standing, reason) = self.standing();
         match standing {
             Standing::Leading | Standing::Following | Standing::Detached => Ok(()),
@@ -195,165 +190,7 @@ impl Registry {
                 response,
                 last: true,
             }),
-            Purpose::Start(server) => {
-                self.servers_moved(moment, out);
-                let Response::Failed(failure) = response else { return };
-                if failure.code == ErrorCode::TimedOut && self.ask_for_the_patient(&server, moment, out) {
-                    return;
-                }
-                let waiting: Vec<ReplyTo> = self
-                    .asks
-                    .resolves
-                    .iter()
-                    .filter(|(_, parked)| parked.server == server)
-                    .map(|(to, _)| *to)
-                    .collect();
-                for to in waiting {
-                    self.asks.resolves.remove(&to);
-                    let failure = Failure {
-                        code: ErrorCode::Unavailable,
-                        ..failure.clone()
-                    };
-                    out.push(Effect::Reply {
-                        to,
-                        response: Response::Failed(failure),
-                        last: true,
-                    });
-                }
-            }
-        }
-    }
-
-    /// The deadline of whoever asked first for a start has passed. Others who wait for it may have more time: the node is
-    /// asked again for them. False when there are none.
-    fn ask_for_the_patient(&mut self, server: &ServerId, moment: &Moment, out: &mut Vec<Effect>) -> bool {
-        let waiting = self.asks.resolves.values();
-        let patient = waiting.filter(|parked| parked.server == *server && parked.until > moment.now);
-        let Some(until) = patient.map(|parked| parked.until).max() else {
-            return false;
-        };
-        let placed = self.database.deployment().servers.get(server);
-        let node = placed.map(|placed| placed.node.clone());
-        let Some(node) = node.filter(|node| self.peers.get(node).is_some_and(|peer| peer.linked)) else {
-            return false;
-        };
-        let request = Request::Activate { server: server.clone() };
-        let purpose = Purpose::Start(server.clone());
-        let actor = self.name().to_string();
-        self.ask(&node, purpose, actor, until, request, moment, out);
-        true
-    }
-
-    /// Where is it? Starts an on-demand server and waits for it.
-    pub(super) fn resolve(
-        &mut self,
-        asked: Asked,
-        id: String,
-        (at_least, count): (Option<VersionText>, Option<u32>),
-        moment: &Moment,
-        out: &mut Vec<Effect>,
-    ) {
-        let view = self.view();
-        let turn = moment.roll(5, u64::MAX);
-        if let Some(response) = view.answer(
-            &Request::Resolve {
-                id: id.clone(),
-                at_least,
-                count,
-            },
-            turn,
-        ) {
-            return asked.answer(response, out);
-        }
-        let Resolution::Start { servers, .. } = locator::resolve(self.database.deployment(), &view, &id, turn) else {
-            return;
-        };
-        if let Err(failure) = self.may_command() {
-            return asked.fail(
-                Failure {
-                    code: ErrorCode::Unavailable,
-                    ..failure
-                },
-                out,
-            );
-        }
-        if self.asks.resolves.len() >= PENDING_RESOLVES_MAX {
-            let message = format!("{PENDING_RESOLVES_MAX} resolves wait for servers to start already");
-            return asked.fail(
-                Failure::new(ErrorCode::Overloaded, message, "come again in a moment"),
-                out,
-            );
-        }
-        let Some((node, server)) = servers
-            .into_iter()
-            .find(|(node, _)| self.peers.get(node).is_some_and(|peer| peer.linked))
-        else {
-            let message = format!(
-                "{id} must be started first, and its node is not in reach of registry {}",
-                self.name()
-            );
-            return asked.fail(
-                Failure::new(
-                    ErrorCode::Unavailable,
-                    message,
-                    "`floe node list` shows which nodes are up",
-                ),
-                out,
-            );
-        };
-        let purpose = Purpose::Start(server.clone());
-        if !self.asks.passed.values().any(|passed| passed.purpose == purpose) {
-            self.ask(
-                &node,
-                purpose,
-                asked.actor.clone(),
-                asked.until,
-                Request::Activate { server: server.clone() },
-                moment,
-                out,
-            );
-        }
-        self.asks.resolves.insert(
-            asked.to,
-            Parked {
-                id,
-                until: asked.until,
-                server,
-            },
-        );
-    }
-
-    /// Servers changed: resolves that waited may have their answer.
-    pub(super) fn servers_moved(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
-        if self.asks.resolves.is_empty() {
-            return;
-        }
-        let view = self.view();
-        let turn = moment.roll(6, u64::MAX);
-        let version = self.database.end().to_string();
-        let mut found = Vec::new();
-        for (to, parked) in &self.asks.resolves {
-            if let Resolution::Found { kind, endpoints } =
-                locator::resolve(self.database.deployment(), &view, &parked.id, turn)
-            {
-                found.push((
-                    *to,
-                    Resolved {
-                        id: parked.id.clone(),
-                        kind,
-                        endpoints,
-                        version: version.clone(),
-                    },
-                ));
-            }
-        }
-        for (to, resolved) in found {
-            self.asks.resolves.remove(&to);
-            out.push(Effect::Reply {
-                to,
-                response: Response::Resolved(resolved),
-                last: true,
-            });
+            Purpose::Start(server) => self.start_answered(&server, response, moment, out),
         }
     }
 
@@ -401,32 +238,7 @@ impl Registry {
             );
             self.finish(passed.purpose, Response::Failed(failure), moment, out);
         }
-        let late: Vec<ReplyTo> = self
-            .asks
-            .resolves
-            .iter()
-            .filter(|(_, parked)| parked.until <= moment.now)
-            .map(|(to, _)| *to)
-            .collect();
-        for to in late {
-            let Some(parked) = self.asks.resolves.remove(&to) else {
-                continue;
-            };
-            let message = format!(
-                "{} did not become active in time: server {} was started for it",
-                parked.id, parked.server
-            );
-            let failure = Failure::new(
-                ErrorCode::TimedOut,
-                message,
-                format!("`floe server show {}` tells how it stands", parked.server),
-            );
-            out.push(Effect::Reply {
-                to,
-                response: Response::Failed(failure),
-                last: true,
-            });
-        }
+        self.expire_resolves(moment, out);
     }
 
     /// The client is gone.

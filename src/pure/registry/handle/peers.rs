@@ -43,6 +43,7 @@ impl Registry {
             to: name.clone(),
             message: Message::Status(Box::new(self.status())),
         });
+        self.tell_registrations(&name, moment, out);
         self.candidate_met(&name, moment, out);
         self.peer_news(&name, "linked", "", moment, out);
     }
@@ -169,6 +170,7 @@ impl Registry {
         let moved = before.is_none_or(|sight| sight.report.obeys != obeys || sight.report.applied != report.applied);
         let news = moved || report.unfit;
         peer.node = Some(Arc::new(NodeSight { report, whole, servers }));
+        peer.load_heard = Some(moment.now);
         if !foreign {
             self.heard_promise(from, obeys, moment, out);
         }

@@ -39,6 +39,7 @@ impl Registry {
         self.look_around(moment);
         self.keep_contact(moment, out);
         self.prove(moment, out);
+        self.settle_registrations(moment, out);
         let standing = self.tell_standing(moment, out);
         self.tell_gossip(standing, out);
         self.dial(out);
@@ -217,6 +218,7 @@ impl Registry {
             .chain(resolves)
             .chain(seat)
             .chain(self.told.remember_at)
+            .chain(self.registrations.next_end())
             .min()
             .unwrap_or(tick)
             .min(tick);

@@ -1,9 +1,10 @@
 //! Updates: checked whole, stored, then acknowledged when enough disks have them.
 
-use super::super::effect::Effect;
+use super::super::effect::{Effect, ReplyTo};
 use super::super::payload::{ApplicationPayload, Payload};
 use super::super::query::invalid;
-use super::super::seat::{Pending, Seat};
+use super::super::requests::Done;
+use super::super::seat::{Pending, Receipt, Seat};
 use super::super::state::Registry;
 use super::pass::Asked;
 use crate::pure::base::limits::PENDING_UPDATES_MAX;
@@ -11,6 +12,7 @@ use crate::pure::base::{ApplicationName, Moment, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind};
 use crate::pure::model::{Application, Changes, Expansion, Plan};
 use crate::pure::protocol::Response;
+use crate::pure::protocol::locate::ObjectReport;
 use crate::pure::protocol::report::{AppliedReport, Happening};
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::update::{Affected, Change, Conditions};
@@ -71,7 +73,8 @@ impl Registry {
             Ok(planned) => planned,
             Err(faults) => return asked.fail(invalid(&faults), out),
         };
-        let affected = match self.check_affected(&plan, conditions) {
+        let allowed = self.check_registered(names(&expansion));
+        let affected = match allowed.and_then(|()| self.check_affected(&plan, conditions)) {
             Ok(affected) => affected,
             Err(failure) => return asked.fail(failure, out),
         };
@@ -177,12 +180,12 @@ impl Registry {
             },
             version: Some(report.version.clone()),
         })));
-        let pending = self.pending(Some((vec![asked.to], report)), moment);
+        let pending = self.pending(Some((vec![asked.to], Receipt::Application(Box::new(report)))), moment);
         self.await_copies(pending, moment, out);
     }
 
     /// Seals and appends one entry, and asks for its commit.
-    fn append(
+    pub(super) fn append(
         &mut self,
         payload: Payload,
         planned: Option<Expansion>,
@@ -209,7 +212,7 @@ impl Registry {
         Some(entry)
     }
 
-    fn pending(&self, reply: Option<(Vec<super::super::effect::ReplyTo>, AppliedReport)>, moment: &Moment) -> Pending {
+    pub(super) fn pending(&self, reply: Option<(Vec<ReplyTo>, Receipt)>, moment: &Moment) -> Pending {
         Pending {
             version: self.database.end(),
             until: moment.now.after(self.config.copy_deadline),
@@ -241,21 +244,10 @@ impl Registry {
         let Some(done) = self.database.find(request) else {
             return false;
         };
-        let mut report = self.report(&done.application, done.revision, Plan::default());
-        report.version = format!("{}.{}", done.epoch, done.serial);
-        let record = self.database.deployment().applications.get(&done.application);
-        report.rolled_back_to = record
-            .filter(|record| record.revision == done.revision)
-            .and_then(|record| record.rolled_back_to);
-        // What it replaced: the revision before, unless that is a removal.
-        let rows = self
-            .database
-            .history()
-            .rows(&done.application, record.map(|record| &**record));
-        let before = rows.into_iter().find(|row| row.revision < done.revision);
-        report.replaces = before.filter(|row| row.action != "removed").map(|row| row.revision);
+        let mut receipt = self.receipt_again(&done);
         let safe = self.acknowledged() >= done.serial;
-        report.copies = self.copies(|have, _| have >= done.serial).members;
+        let copies = self.copies(|have, _| have >= done.serial).members;
+        receipt.complete(copies, Vec::new());
         let Some(reigning) = self.reigning() else { return false };
         let waiting = reigning
             .pending
@@ -265,8 +257,8 @@ impl Registry {
             to.push(asked.to);
             return true;
         }
-        let response = if safe && report.copies >= self.config.min_copies {
-            Response::Applied(Box::new(report))
+        let response = if safe && copies >= self.config.min_copies {
+            receipt.response()
         } else {
             let message = format!(
                 "the update is stored as entry {} and still waits for copies",
@@ -284,6 +276,34 @@ impl Registry {
             last: true,
         });
         true
+    }
+
+    /// What an update that is in the log already did.
+    fn receipt_again(&self, done: &Done) -> Receipt {
+        let version = format!("{}.{}", done.epoch, done.serial);
+        let Some(application) = &done.application else {
+            return Receipt::Object(ObjectReport {
+                id: done.object.as_ref().map(ToString::to_string).unwrap_or_default(),
+                removed: done.revision == 0,
+                version,
+                copies: 1,
+                behind: Vec::new(),
+            });
+        };
+        let mut report = self.report(application, done.revision, Plan::default());
+        report.version = version;
+        let record = self.database.deployment().applications.get(application);
+        report.rolled_back_to = record
+            .filter(|record| record.revision == done.revision)
+            .and_then(|record| record.rolled_back_to);
+        // What it replaced: the revision before, unless that is a removal.
+        let rows = self
+            .database
+            .history()
+            .rows(application, record.map(|record| &**record));
+        let before = rows.into_iter().find(|row| row.revision < done.revision);
+        report.replaces = before.filter(|row| row.action != "removed").map(|row| row.revision);
+        Receipt::Application(Box::new(report))
     }
 
     /// Leads, has room, and has enough replicas attached to be able to keep its word.
@@ -344,6 +364,16 @@ impl Registry {
             master,
         }
     }
+}
+
+/// Every name that `resolve` would know.
+fn names(expansion: &Expansion) -> impl Iterator<Item = &str> {
+    let adapters = expansion.servers.iter().flat_map(|(_, spec)| &spec.adapters);
+    let adapters = adapters.map(|adapter| adapter.id.as_str());
+    let groups = expansion.groups.iter().map(|group| group.id.as_str());
+    let objects = expansion.objects.iter().map(|object| object.id.as_str());
+    let allocatables = expansion.allocatables.iter().map(|one| one.id.as_str());
+    adapters.chain(groups).chain(objects).chain(allocatables)
 }
 
 pub(super) fn no_application(name: &ApplicationName) -> Failure {
