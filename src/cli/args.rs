@@ -2,11 +2,12 @@
 
 use super::output::Style;
 use super::verb::{
-    app_apply, app_diff, app_history, app_import, app_list, app_remove, app_rollback, app_show, app_validate,
-    completions, config_check, config_show, db_dump, db_info, db_load, db_verify, dev, dev_web, node_drain, node_list,
-    node_load, node_run, node_show, node_shutdown, peer_list, registry_compare, registry_demote, registry_init,
-    registry_lead, registry_list, registry_promote, registry_run, registry_show, resolve, server_command,
-    server_explain, server_list, server_logs, server_show, server_signal, status, watch,
+    adapter_list, adapter_remove, adapter_show, app_apply, app_diff, app_history, app_import, app_list, app_remove,
+    app_rollback, app_show, app_validate, completions, config_check, config_show, db_dump, db_info, db_load, db_verify,
+    dev, dev_web, node_drain, node_list, node_load, node_run, node_show, node_shutdown, object_add, object_find,
+    object_list, peer_list, registry_compare, registry_demote, registry_init, registry_lead, registry_list,
+    registry_promote, registry_run, registry_show, resolve, server_command, server_explain, server_list, server_logs,
+    server_show, server_signal, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -89,6 +90,12 @@ pub(super) enum Noun {
     /// Servers: the processes that nodes run
     #[command(subcommand)]
     Server(Server),
+    /// Adapters: named sets of endpoints that servers and other processes offer
+    #[command(subcommand)]
+    Adapter(Adapter),
+    /// Well-known objects: ids that live in an adapter or a replica group
+    #[command(subcommand)]
+    Object(Object),
     /// Registries: they hold the database and answer
     #[command(subcommand)]
     Registry(Registry),
@@ -134,6 +141,21 @@ pub(super) enum Server {
     Logs(server_logs::Args),
     Signal(server_signal::Args),
     Explain(server_explain::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Adapter {
+    List(adapter_list::Args),
+    Show(adapter_show::Args),
+    Remove(adapter_remove::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Object {
+    List(object_list::Args),
+    Find(object_find::Args),
+    Add(object_add::Add),
+    Remove(object_add::Remove),
 }
 
 #[derive(Debug, Subcommand)]

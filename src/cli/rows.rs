@@ -3,6 +3,7 @@
 use super::output::Row;
 use crate::io::config::Shown;
 use crate::pure::protocol::history::RevisionRow;
+use crate::pure::protocol::locate::{AdapterRow, FoundRow, ObjectRow};
 use crate::pure::protocol::node::Transition;
 use crate::pure::protocol::report::{
     ApplicationReport, FollowerRow, Happening, NodeRow, PeerRow, RegistryRow, ServerReport, StandingRow,
@@ -126,6 +127,51 @@ impl Row for ServerReport {
             self.restarts.to_string(),
             reason_of(self),
         ]
+    }
+}
+
+impl Row for AdapterRow {
+    const HEAD: &'static [&'static str] = &[
+        "ADAPTER",
+        "SERVER",
+        "NODE",
+        "GROUP",
+        "STATE",
+        "ENDPOINTS",
+        "REGISTERED BY",
+    ];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            or_dash(&self.server),
+            or_dash(&self.node),
+            or_dash(&self.group),
+            self.state.to_string(),
+            or_dash(&self.endpoints.join(" ")),
+            self.registered_by.clone(),
+        ]
+    }
+}
+
+impl Row for ObjectRow {
+    const HEAD: &'static [&'static str] = &["OBJECT", "TYPE", "HOME", "APPLICATION"];
+    fn cells(&self) -> Vec<String> {
+        let home = match self.group.as_str() {
+            "" => format!("adapter {}", self.adapter),
+            group => format!("group {group}"),
+        };
+        vec![self.id.clone(), or_dash(&self.kind), home, or_dash(&self.application)]
+    }
+}
+
+impl Row for FoundRow {
+    const HEAD: &'static [&'static str] = &["OBJECT", "ENDPOINTS"];
+    fn cells(&self) -> Vec<String> {
+        let endpoints = match self.endpoints.join(" ").as_str() {
+            "" => "- (resolving it starts it)".to_owned(),
+            endpoints => endpoints.to_owned(),
+        };
+        vec![self.id.clone(), endpoints]
     }
 }
 

@@ -1,5 +1,8 @@
 //! One verb a file: its flags, the request that it makes, and what it prints of the answer.
 
+pub(super) mod adapter_list;
+pub(super) mod adapter_remove;
+pub(super) mod adapter_show;
 pub(super) mod app_apply;
 mod app_apply_surplus;
 pub(super) mod app_diff;
@@ -25,6 +28,9 @@ pub(super) mod node_load;
 pub(super) mod node_run;
 pub(super) mod node_show;
 pub(super) mod node_shutdown;
+pub(super) mod object_add;
+pub(super) mod object_find;
+pub(super) mod object_list;
 pub(super) mod peer_list;
 pub(super) mod registry_compare;
 pub(super) mod registry_demote;
@@ -44,7 +50,7 @@ pub(super) mod server_signal;
 pub(super) mod status;
 pub(super) mod watch;
 
-use super::args::{App, Arguments, Config, Db, Node, Noun, Peer, Registry, Server};
+use super::args::{Adapter, App, Arguments, Config, Db, Node, Noun, Object, Peer, Registry, Server};
 use super::{Connect, Exit, Failing, Output};
 
 /// Runs the verb that was written. Only verbs that ask the grid connect.
@@ -74,6 +80,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Server(Server::Logs(args)) => server_logs::run(args, &mut *open()?, output),
         Noun::Server(Server::Signal(args)) => server_signal::run(args, &mut *open()?, output),
         Noun::Server(Server::Explain(args)) => server_explain::run(args, &mut *open()?, output),
+        Noun::Adapter(Adapter::List(args)) => adapter_list::run(args, &mut *open()?, output),
+        Noun::Adapter(Adapter::Show(args)) => adapter_show::run(args, &mut *open()?, output),
+        Noun::Adapter(Adapter::Remove(args)) => adapter_remove::run(args, &mut *open()?, output),
+        Noun::Object(Object::List(args)) => object_list::run(args, &mut *open()?, output),
+        Noun::Object(Object::Find(args)) => object_find::run(args, &mut *open()?, output),
+        Noun::Object(Object::Add(args)) => object_add::add(args, &mut *open()?, output),
+        Noun::Object(Object::Remove(args)) => object_add::remove(args, &mut *open()?, output),
         Noun::Registry(Registry::Run(args)) => registry_run::run(args),
         Noun::Registry(Registry::Init(args)) => registry_init::run(args, &mut *open()?, output),
         Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),

@@ -1,0 +1,26 @@
+//! `floe adapter show ID`: one adapter, or the members of a group.
+
+use crate::cli::{Ask, Exit, Failing, Output};
+use crate::pure::protocol::{Request, Response};
+
+const EXAMPLES: &str = "\
+Examples:
+  floe adapter show web-1.http
+  floe adapter show web          the members of replica group web, whatever their state";
+
+/// Show an adapter, or every member of a replica group
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Args {
+    /// The id of an adapter or of a replica group
+    id: String,
+}
+
+pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
+    let id = Some(args.id.clone());
+    let Response::Adapters(rows) = link.get(Request::Adapters { id })? else {
+        return Err(Failing::other_answer());
+    };
+    output.rows(&rows)?;
+    Ok(Exit::Done)
+}
