@@ -1,5 +1,5 @@
 //! The scenarios of the system that floe replaces, for activation (S-ACT), deployment (S-DEP), updates (S-UPD) and updates
-//! without restart (S-NRU): where each is held on real processes, or why it means nothing here.
+//! without restart (S-NRU), replica groups (S-RG) and look-ups (S-SIM): where each is held on real processes, or why it means nothing here.
 //!
 //! A file holds a scenario where it names it, as `S-ACT-01` in a comment or as `s_act_01` in a test's name, where further
 //! numbers may follow: `s_act_01_02_03`. What a file says of itself at its head does not count.
@@ -22,9 +22,10 @@ const DEPLOYMENT: &[&str] = &["daemons/deployment.rs"];
 const REDEPLOYMENT: &[&str] = &["daemons/redeployment.rs"];
 const UPDATES: &[&str] = &["daemons/updates.rs"];
 const MOVES: &[&str] = &["daemons/moves.rs"];
+const FINDING: &[&str] = &["daemons/finding.rs"];
 
 /// How many scenarios each family has.
-const FAMILIES: [(&str, u32); 4] = [("ACT", 12), ("DEP", 7), ("UPD", 12), ("NRU", 7)];
+const FAMILIES: [(&str, u32); 6] = [("ACT", 12), ("DEP", 7), ("UPD", 12), ("NRU", 7), ("RG", 15), ("SIM", 4)];
 
 const SCENARIOS: &[(&str, Held)] = &[
     ("S-ACT-01", In(ACTIVATION)),
@@ -78,6 +79,41 @@ const SCENARIOS: &[(&str, Held)] = &[
             "a service inside a host server is a server of its own here: S-NRU-01 to S-NRU-06 hold for it as for any other",
         ),
     ),
+    ("S-RG-01", In(FINDING)),
+    ("S-RG-02", In(FINDING)),
+    ("S-RG-03", In(FINDING)),
+    ("S-RG-04", In(FINDING)),
+    ("S-RG-05", In(FINDING)),
+    (
+        "S-RG-06",
+        Not(
+            "filters are plugins of the registry there; here a policy comes as a plugin with allocation, which is not there yet",
+        ),
+    ),
+    (
+        "S-RG-07",
+        Not("as S-RG-06; an unknown policy is refused when the application is applied"),
+    ),
+    ("S-RG-08", Not("as S-RG-06")),
+    ("S-RG-09", In(FINDING)),
+    ("S-RG-10", In(FINDING)),
+    ("S-RG-11", In(FINDING)),
+    (
+        "S-RG-12",
+        Not(
+            "a group has members of its own application only, so none goes before its users: validation refuses a member of an unknown group (S-DEP-05)",
+        ),
+    ),
+    ("S-RG-13", Not("encodings are a matter of Ice's own protocol")),
+    ("S-RG-14", In(FINDING)),
+    ("S-RG-15", In(FINDING)),
+    ("S-SIM-01", In(FINDING)),
+    (
+        "S-SIM-02",
+        Not("there is no discovery by multicast: any peer of the locator list leads to all others"),
+    ),
+    ("S-SIM-03", In(FINDING)),
+    ("S-SIM-04", In(FINDING)),
 ];
 
 /// Every id that a text names; of `s_act_01_02` each number counts.

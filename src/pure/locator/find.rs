@@ -119,11 +119,11 @@ fn load_of(deployment: &Deployment, sight: &dyn Sight, id: &ObjectId) -> Option<
     match named(deployment, sight, id.as_str())? {
         Named::Adapter(_, adapter, placed) => match stand(sight, placed, adapter) {
             Stand::Active { load, .. } => Some((false, load)),
-            Stand::Startable { load } | Stand::Coming { load } => Some((true, load)),
+            Stand::Startable { load, .. } | Stand::Coming { load } => Some((true, load)),
             Stand::Out => None,
         },
         Named::Group(_, _, ids) => {
-            let members = Members::deployed(deployment, sight, ids, &[]);
+            let members = Members::deployed(deployment, sight, ids, Wish::default());
             let offered = members.offered.iter();
             let loads = offered.map(|member| (matches!(member.item, Member::Startable(_)), member.load));
             loads.min()

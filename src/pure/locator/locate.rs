@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::members::{Member, Members};
-use super::resolve::{Named, ResolvedKind, Sight, homeless_words, named};
+use super::resolve::{Named, ResolvedKind, Sight, Wish, homeless_words, named};
 use super::stand::{Stand, stand, words};
 use crate::pure::model::{Balance, Deployment};
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ pub fn locate(deployment: &Deployment, sight: &dyn Sight, id: &str, version: &st
         }
         Some(Named::Group(kind, group, ids)) => {
             (location.kind, location.balance, location.count) = (Some(kind), group.balance, group.count);
-            let members = Members::deployed(deployment, sight, ids, &[]);
+            let members = Members::deployed(deployment, sight, ids, Wish::default());
             location.startable = !members.coming().is_empty();
             for offered in &members.offered {
                 match offered.item {

@@ -2,9 +2,9 @@
 
 use super::balance::{Candidate, arrange};
 use super::load::Load;
-use super::resolve::{ServerPlace, Sight};
+use super::resolve::{ServerPlace, Sight, Wish};
 use super::stand::{Stand, stand, words};
-use crate::pure::base::{AdapterId, ServerId};
+use crate::pure::base::AdapterId;
 use crate::pure::model::deployment::Placed;
 use crate::pure::model::{Balance, Deployment};
 
@@ -28,41 +28,50 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Those of a deployed group. `failed` servers were tried and are left out.
+    /// Those of a deployed group.
     pub(super) fn deployed(
         deployment: &'a Deployment,
         sight: &'a dyn Sight,
         ids: &[AdapterId],
-        failed: &[ServerId],
+        wish: Wish<'_>,
     ) -> Self {
         let mut members = Self::default();
+        let mut begun_by_others = Vec::new();
         for adapter in ids {
             let server = deployment.adapters.get(adapter);
             let Some(placed) = server.and_then(|server| deployment.servers.get(server)) else {
                 continue;
             };
+            let id = &placed.spec.id;
             let (item, load) = match stand(sight, placed, adapter) {
-                _ if failed.contains(&placed.spec.id) => {
-                    members.out.push(placed);
-                    continue;
-                }
                 Stand::Active {
                     endpoint,
                     load,
                     resting: false,
                 } => (Member::Active(endpoint), load),
-                Stand::Startable { load } => (Member::Startable(placed), load),
+                Stand::Startable { load, begun } if !wish.failed.contains(id) => {
+                    if begun && !wish.waiting.contains(id) {
+                        begun_by_others.push(members.offered.len());
+                    }
+                    (Member::Startable(placed), load)
+                }
                 Stand::Coming { .. } => {
                     members.coming.push(placed);
                     continue;
                 }
-                Stand::Active { .. } | Stand::Out => {
+                Stand::Startable { .. } | Stand::Active { .. } | Stand::Out => {
                     members.out.push(placed);
                     continue;
                 }
             };
             let priority = priority_of(placed, adapter);
             members.offered.push(Candidate { item, priority, load });
+        }
+        let is_active = |member: &Candidate<Member<'_>>| matches!(member.item, Member::Active(_));
+        if members.offered.iter().any(is_active) {
+            for place in begun_by_others.into_iter().rev() {
+                members.offered.remove(place);
+            }
         }
         members
     }

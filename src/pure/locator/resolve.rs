@@ -53,6 +53,8 @@ pub struct Wish<'a> {
     pub count: Option<u32>,
     /// Servers that were tried for this resolve already and failed.
     pub failed: &'a [ServerId],
+    /// Servers that this resolve waits for. Those that others have started are waited for only where none is active.
+    pub waiting: &'a [ServerId],
 }
 
 /// A server that a resolve waits for.
@@ -207,7 +209,7 @@ impl<'a> Look<'a, '_> {
     }
 
     fn group(&self, kind: ResolvedKind, group: &'a Group, ids: &'a [AdapterId]) -> Resolution<'a> {
-        let members = Members::deployed(self.deployment, self.sight, ids, self.wish.failed);
+        let members = Members::deployed(self.deployment, self.sight, ids, self.wish);
         if members.offered.is_empty() {
             let servers = members.coming();
             if servers.is_empty() {

@@ -291,8 +291,17 @@ fn a_group_offers_what_can_be_started_as_it_offers_what_runs() {
     let up = || View::up(&["n1"]).with("n1", "m", Inactive, |_| {});
     let ordered = group("ordered", 1, &members);
     assert_eq!(starts(&resolve(&ordered, &up(), "g", at(0))), ["y"]);
-    let view = up().with("n1", "z", Active, |_| {}).with("n1", "y", Activating, |_| {});
+    // One that others have started is waited for only by them, or where none is active.
+    let view = up().with("n1", "y", Activating, |_| {});
     assert_eq!(starts(&resolve(&ordered, &view, "g", at(0))), ["y"]);
+    let view = view.with("n1", "z", Active, |_| {});
+    assert_eq!(starts(&resolve(&ordered, &view, "g", at(0))), ["x"]);
+    let waiting: Vec<ServerId> = vec!["y".parse().unwrap()];
+    let wish = Wish {
+        waiting: &waiting,
+        ..at(0)
+    };
+    assert_eq!(starts(&resolve(&ordered, &view, "g", wish)), ["y"]);
     // One that failed is left out for this resolve, until none is left.
     let failed: Vec<ServerId> = ["y", "x"].map(|id| id.parse().unwrap()).into();
     let wish = Wish {

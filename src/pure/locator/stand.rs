@@ -18,8 +18,8 @@ pub(super) enum Stand<'a> {
         load: Load,
         resting: bool,
     },
-    /// Whoever asks may have it started.
-    Startable { load: Load },
+    /// Whoever asks may have it started; `begun`: somebody has already.
+    Startable { load: Load, begun: bool },
     /// Somebody else has started it; it will be ready, or fail.
     Coming { load: Load },
     /// Not to be had.
@@ -44,12 +44,12 @@ pub(super) fn stand<'a>(sight: &'a dyn Sight, placed: &Placed, adapter: &Adapter
     let on_demand = placed.spec.activation == Activation::OnDemand;
     match state {
         ServerState::Activating if enabled && !on_demand => Stand::Coming { load },
-        ServerState::Activating if enabled => Stand::Startable { load },
+        ServerState::Activating if enabled => Stand::Startable { load, begun: true },
         // What the node has not reported yet may be too new to it: it will say so if it cannot start it.
         ServerState::Inactive | ServerState::Unknown | ServerState::Deactivating
             if enabled && on_demand && !sight.drained(&placed.node) =>
         {
-            Stand::Startable { load }
+            Stand::Startable { load, begun: false }
         }
         _ => Stand::Out,
     }

@@ -1,5 +1,6 @@
 //! What the locator is asked, answered from a view: ids, types, adapters, objects, and how followed ids stand.
 
+use super::asks::Parked;
 use super::view::View;
 use crate::pure::base::{ObjectId, ServerId};
 use crate::pure::lineage::Serial;
@@ -86,6 +87,7 @@ impl View {
                 free: turn,
                 count,
                 failed,
+                waiting: &[],
             };
             let resolution = resolve(&self.deployment, self, id, wish);
             if let (Some(group), Some(counted), Resolution::Found { .. }) = (group, counted, &resolution)
@@ -98,18 +100,26 @@ impl View {
     }
 
     /// The same with a turn that was taken before.
-    pub(super) fn seek_again(&self, request: &Request, turn: u64, failed: &[ServerId]) -> Sought {
+    pub(super) fn seek_again(&self, parked: &Parked) -> Sought {
+        let Parked {
+            request,
+            turn,
+            failed,
+            waiting,
+            ..
+        } = parked;
         let Request::Resolve { id, count, at_least } = request else {
-            return self.seek(request, turn, failed);
+            return self.seek(request, *turn, failed);
         };
         if let Some(sought) = at_least.and_then(|wanted| self.is_not_as_new(wanted)) {
             return sought;
         }
         let wish = Wish {
-            turn,
-            free: turn,
+            turn: *turn,
+            free: *turn,
             count: *count,
             failed,
+            waiting,
         };
         self.sought(id, resolve(&self.deployment, self, id, wish))
     }

@@ -90,7 +90,7 @@ impl Registry {
     fn seek_again_for(&mut self, to: ReplyTo, view: &View, moment: &Moment, out: &mut Vec<Effect>) {
         // Each round leaves out one more server, and there are not more than the group has.
         while let Some(parked) = self.asks.resolves.get(&to) {
-            let servers = match view.seek_again(&parked.request, parked.turn, &parked.failed) {
+            let servers = match view.seek_again(parked) {
                 Sought::Behind(_) => return,
                 Sought::Start { servers, .. } => servers,
                 Sought::Answer(response) => {
@@ -160,7 +160,7 @@ impl Registry {
             let Some(parked) = self.asks.resolves.remove(&to) else {
                 continue;
             };
-            let response = match view.seek_again(&parked.request, parked.turn, &parked.failed) {
+            let response = match view.seek_again(&parked) {
                 Sought::Answer(response) | Sought::Behind(response) => response,
                 Sought::Start {
                     meanwhile: Some(meanwhile),
