@@ -60,7 +60,7 @@ impl Daemon {
 #[async_trait::async_trait]
 impl Backend for Daemon {
     async fn ask(&self, request: Request) -> Response {
-        if let Some(response) = (self.reader)(&request) {
+        if let Some(response) = self.reader.answer(&request) {
             return response;
         }
         let (reply, mut answers) = Replier::channel(1);

@@ -150,7 +150,7 @@ pub(super) fn read(metrics: &Metrics, request: &Request, response: &Response) {
     metrics.locator.requests.add(&[kind, outcome], 1);
 }
 
-fn kind(kind: ResolvedKind) -> &'static str {
+pub(super) fn kind(kind: ResolvedKind) -> &'static str {
     match kind {
         ResolvedKind::Adapter => "adapter",
         ResolvedKind::Group => "group",

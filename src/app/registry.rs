@@ -13,17 +13,19 @@ use super::observers::{Newcomer, Observers};
 use super::outside::{INBOX, Outside};
 use crate::io::clock;
 use crate::io::config::{self, Kind};
-use crate::io::net::{Arrival, Reader, Replier};
+use crate::io::net::{Arrival, Reader, Reads, Replier};
 use crate::io::store::Database as Store;
 use crate::io::telemetry::logging::Chain;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
+use crate::pure::locator::ResolvedKind;
 use crate::pure::membership::{PeerCard, PeerKind, Record, Role};
 use crate::pure::protocol::request::{ErrorCode, Failure as RequestFailure};
 use crate::pure::protocol::{Request, Response};
 use crate::pure::registry::{Batch, Config, Effect, Event, Kept, Registry, SetAside, View};
 use arc_swap::ArcSwap;
+use metrics::Counter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,7 +124,7 @@ impl Shell {
         let card = &ground.card;
         let stream = format!("{}-{}-{}", card.name, card.instance.short(), card.generation);
         tokio::spawn(Observers::new(stream, seen, coming, metrics.clone()).run());
-        let reader = reader(view.clone(), metrics.clone());
+        let reader: Reader = Arc::new(ViewReader::new(view.clone(), metrics.clone()));
         let first = first_record(&ground.card, core.promise());
         let identity = ground.identity.clone();
         let folder = ground.folder.path().to_owned();
@@ -329,18 +331,51 @@ impl Shell {
 }
 
 /// Answers reads in the connection's own task, from the view.
-fn reader(view: Arc<ArcSwap<View>>, metrics: Metrics) -> Reader {
-    let turn = AtomicU64::new(0);
-    Arc::new(move |request: &Request| {
+struct ViewReader {
+    view: Arc<ArcSwap<View>>,
+    metrics: Metrics,
+    /// Counts resolves: a number for choices that are free.
+    turn: AtomicU64,
+    /// Resolves that were answered at a glance, by what their ids name.
+    quick: [Counter; 3],
+}
+
+impl ViewReader {
+    fn new(view: Arc<ArcSwap<View>>, metrics: Metrics) -> Self {
+        let handle = |kind| metrics.locator.requests.handle(&[gauges::kind(kind), "ok"]);
+        let quick = [ResolvedKind::Adapter, ResolvedKind::Group, ResolvedKind::Object].map(handle);
+        Self {
+            view,
+            metrics,
+            turn: AtomicU64::new(0),
+            quick,
+        }
+    }
+}
+
+impl Reads for ViewReader {
+    fn answer(&self, request: &Request) -> Option<Response> {
         let turn = if matches!(request, Request::Resolve { .. } | Request::Find { .. }) {
-            turn.fetch_add(1, Ordering::Relaxed)
+            self.turn.fetch_add(1, Ordering::Relaxed)
         } else {
             0
         };
-        let response = view.load().answer(request, turn)?;
-        gauges::read(&metrics, request, &response);
+        let response = self.view.load().answer(request, turn)?;
+        gauges::read(&self.metrics, request, &response);
         Some(response)
-    })
+    }
+    fn quick(&self, payload: &[u8], frame: &mut Vec<u8>) -> bool {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let kind = self.view.load().quick(payload, turn, frame);
+        let [adapter, group, object] = &self.quick;
+        match kind {
+            None => return false,
+            Some(ResolvedKind::Adapter) => adapter.increment(1),
+            Some(ResolvedKind::Group) => group.increment(1),
+            Some(ResolvedKind::Object) => object.increment(1),
+        }
+        true
+    }
 }
 
 fn first_record(card: &PeerCard, promise: crate::pure::lineage::Epoch) -> Record {

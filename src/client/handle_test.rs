@@ -154,7 +154,7 @@ async fn a_node_shows_the_way_to_the_registries() {
         row("good", PeerKind::Registry, &good.address),
         row("node", PeerKind::Node, &dead),
     ];
-    let reader: Reader = Arc::new(move |request| match request {
+    let reader: Reader = Arc::new(move |request: &Request| match request {
         Request::Peers => Some(Response::Peers(rows.clone())),
         other => panic!("a node was asked {other:?}"),
     });
@@ -177,7 +177,7 @@ async fn a_node_shows_the_way_to_the_registries() {
 async fn without_a_registry_a_node_answers_for_its_own_servers_where_that_is_wanted() {
     let dead = free_address().await;
     let rows = vec![row("dead", PeerKind::Registry, &dead)];
-    let reader: Reader = Arc::new(move |request| match request {
+    let reader: Reader = Arc::new(move |request: &Request| match request {
         Request::Peers => Some(Response::Peers(rows.clone())),
         Request::Servers { .. } => Some(Response::Servers(Vec::new())),
         other => panic!("a node was asked {other:?}"),
@@ -338,7 +338,7 @@ async fn a_watch_goes_on_with_the_next_registry() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         drop(std::mem::replace(
             peer,
-            Peer::run("x", listener, 1, |_| {}, Arc::new(|_| None)),
+            Peer::run("x", listener, 1, |_| {}, Arc::new(|_: &Request| None)),
         ));
     }
 }

@@ -19,7 +19,7 @@ pub mod tcp;
 pub(crate) mod testing;
 
 pub use network::Network;
-pub use settings::{Reader, Settings};
+pub use settings::{Reader, Reads, Settings};
 
 use crate::pure::base::{Address, PeerName};
 use crate::pure::membership::PeerCard;

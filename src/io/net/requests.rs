@@ -19,14 +19,18 @@ use tokio::time::timeout;
 /// How many answers to one request may wait to be written (`Watch` has many). More, and the replier says false.
 const ANSWERS_WAITING_MAX: usize = 256;
 
+/// How many bytes of quick answers are gathered before they go to the write queue.
+const ANSWERS_BYTES: usize = 64 * 1024;
+
 /// One client, hellos said.
-#[derive(Debug)]
 pub(super) struct Session<'a> {
     shared: &'a Shared,
     actor: String,
     reader: FrameReader,
     outbox: Outbox,
     waiting: Waiting,
+    /// Resolves that were answered at a glance.
+    resolves: metrics::Counter,
 }
 
 impl<'a> Session<'a> {
@@ -37,6 +41,7 @@ impl<'a> Session<'a> {
             reader,
             outbox,
             waiting: Waiting::default(),
+            resolves: metrics::counter!("floe_net_requests_total", "kind" => "resolve", "outcome" => "answered"),
         }
     }
 
@@ -66,8 +71,8 @@ impl<'a> Session<'a> {
     async fn serve(&mut self) -> String {
         loop {
             let step = tokio::select! {
-                payload = self.reader.next(self.shared.settings.client_idle_max) => match payload {
-                    Ok(payload) => self.take(&payload).await,
+                filled = self.reader.fill(self.shared.settings.client_idle_max) => match filled {
+                    Ok(()) => self.take_all().await,
                     Err(error) => Err(error.to_string()),
                 },
                 (id, kind, answer) = self.waiting.next() => {
@@ -81,6 +86,30 @@ impl<'a> Session<'a> {
             if let Err(reason) = step {
                 return reason;
             }
+        }
+    }
+
+    /// Takes the frames that were read. What can be answered at a glance is gathered into one piece for the write queue.
+    async fn take_all(&mut self) -> Result<(), String> {
+        let mut answers = Vec::new();
+        let mut count = 0;
+        while let Some(payload) = self.reader.take().map_err(|error| error.to_string())? {
+            // A request that waits may not have its id used again: only the slow way looks for that.
+            let quick = self.waiting.requests.is_empty() && self.shared.reader.quick(payload, &mut answers);
+            if !quick {
+                let payload = payload.to_vec();
+                self.take(&payload).await?;
+            }
+            count += u64::from(quick);
+            if answers.len() >= ANSWERS_BYTES {
+                self.queue(std::mem::take(&mut answers)).await?;
+            }
+        }
+        self.resolves.increment(count);
+        if answers.is_empty() {
+            Ok(())
+        } else {
+            self.queue(answers).await
         }
     }
 
@@ -125,7 +154,7 @@ impl<'a> Session<'a> {
         if self.waiting.holds(id) {
             return Err(format!("a client used request id {id} twice at once"));
         }
-        if let Some(response) = (self.shared.reader)(&request) {
+        if let Some(response) = self.shared.reader.answer(&request) {
             return Ok(Some(response));
         }
         let bound = self.shared.settings.requests_in_flight_max;

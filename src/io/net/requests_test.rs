@@ -44,7 +44,8 @@ async fn pipelined_requests_are_answered_in_any_order() {
 
 #[tokio::test]
 async fn the_reader_answers_without_the_loop() {
-    let reader: crate::io::net::Reader = Arc::new(|request| matches!(request, Request::Peers).then(|| rows("read")));
+    let reader: crate::io::net::Reader =
+        Arc::new(|request: &Request| matches!(request, Request::Peers).then(|| rows("read")));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut a = Peer::run("a", listener, 1, |_| {}, reader);
     let mut client = Raw::client(&a.address).await;
@@ -91,7 +92,7 @@ async fn what_cannot_be_taken_is_said_at_once() {
         listener,
         2,
         |settings| settings.requests_in_flight_max = 4,
-        Arc::new(|_| None),
+        Arc::new(|_: &Request| None),
     );
     let mut client = Raw::client(&a.address).await;
     // The inbox takes two, and nobody empties it.

@@ -6,8 +6,24 @@ use crate::pure::protocol::{Request, Response};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Answers reads in the connection's task, without the loop. `None` hands the request to the loop. It must not wait.
-pub type Reader = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+/// Answers what can be answered on the spot, in the connection's own task: no lock, no disk, no waiting. Any function from a
+/// request to an answer is one.
+pub trait Reads: Send + Sync {
+    /// The answer; `None`: the loop must be asked.
+    fn answer(&self, request: &Request) -> Option<Response>;
+    /// Appends the frame of the only answer to the request in this payload. False, and nothing appended: it is to be decoded
+    /// and asked as any other.
+    fn quick(&self, _payload: &[u8], _frame: &mut Vec<u8>) -> bool {
+        false
+    }
+}
+impl<F: Fn(&Request) -> Option<Response> + Send + Sync> Reads for F {
+    fn answer(&self, request: &Request) -> Option<Response> {
+        self(request)
+    }
+}
+/// See [`Reads`].
+pub type Reader = Arc<dyn Reads>;
 
 /// Who we are, and the network's bounds. [`Settings::new`] gives the defaults; tests shorten the deadlines.
 #[derive(Clone, Debug)]

@@ -77,10 +77,25 @@ impl FrameReader {
     /// # Errors
     /// [`StreamError`]: the end, a broken frame, or no byte for `silence_max` since the last one or [`Self::touch`].
     pub async fn next(&mut self, silence_max: Duration) -> Result<Vec<u8>, StreamError> {
+        self.fill(silence_max).await?;
+        Ok(self.take()?.map(<[u8]>::to_vec).unwrap_or_default())
+    }
+    /// The next whole frame that was read already, where it lies.
+    ///
+    /// # Errors
+    /// [`StreamError::Frame`].
+    pub fn take(&mut self) -> Result<Option<&[u8]>, StreamError> {
+        Ok(self.frames.take()?)
+    }
+    /// Waits until a whole frame is there, for [`Self::take`].
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn fill(&mut self, silence_max: Duration) -> Result<(), StreamError> {
         loop {
-            if let Some(payload) = self.frames.pop()? {
+            if self.frames.whole()?.is_some() {
                 self.partial = false;
-                return Ok(payload);
+                return Ok(());
             }
             let read = timeout_at(self.heard + silence_max, self.half.read(&mut self.buffer)).await;
             let count = match read {

@@ -93,11 +93,11 @@ impl Peer {
     }
     pub(crate) async fn start_with(name: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::run(name, listener, 1024, change, Arc::new(|_| None))
+        Self::run(name, listener, 1024, change, Arc::new(|_: &Request| None))
     }
     pub(crate) async fn start_with_inbox(name: &str, inbox: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::run(name, listener, inbox, |_| {}, Arc::new(|_| None))
+        Self::run(name, listener, inbox, |_| {}, Arc::new(|_: &Request| None))
     }
     pub(crate) async fn start_at(name: &str, address: &Address) -> Self {
         let place = address.to_string();
@@ -109,7 +109,7 @@ impl Peer {
                 }
             }
         });
-        Self::run(name, listener.await, 1024, |_| {}, Arc::new(|_| None))
+        Self::run(name, listener.await, 1024, |_| {}, Arc::new(|_: &Request| None))
     }
     pub(crate) fn run(
         name: &str,

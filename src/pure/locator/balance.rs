@@ -37,16 +37,19 @@ fn rotate<T>(members: &mut [T], turn: u64) {
     members.rotate_left(usize::try_from(first).unwrap_or(0));
 }
 
+/// SplitMix64's last step: neighbouring numbers give unrelated ones.
+pub(super) fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// Fisher-Yates, with SplitMix64 over `turn`: neighbouring turns give unrelated orders, so a counter will do.
 fn shuffle<T>(members: &mut [T], turn: u64) {
     let mut state = turn;
     for last in (1..members.len()).rev() {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
         let bound = u64::try_from(last + 1).unwrap_or(u64::MAX);
-        members.swap(last, usize::try_from(z % bound).unwrap_or(0));
+        members.swap(last, usize::try_from(mixed(state) % bound).unwrap_or(0));
     }
 }

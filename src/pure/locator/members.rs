@@ -123,7 +123,7 @@ pub(super) fn server_place(placed: &Placed, ask: bool) -> ServerPlace {
     }
 }
 
-fn priority_of(placed: &Placed, adapter: &AdapterId) -> i32 {
+pub(super) fn priority_of(placed: &Placed, adapter: &AdapterId) -> i32 {
     let found = placed.spec.adapters.iter().find(|candidate| candidate.id == *adapter);
     found.map_or(0, |candidate| candidate.priority)
 }

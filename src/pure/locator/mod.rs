@@ -5,6 +5,7 @@
 
 pub mod balance;
 pub mod find;
+pub mod glance;
 pub mod load;
 pub mod locate;
 mod members;
@@ -14,6 +15,7 @@ pub mod resolve;
 mod stand;
 pub mod turns;
 
+pub use glance::glance;
 pub use load::Load;
 pub use locate::{Location, Place, locate};
 pub use registrations::{Registered, Registrations};

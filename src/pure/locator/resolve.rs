@@ -148,22 +148,8 @@ pub fn group_of<'a>(deployment: &'a Deployment, id: &str) -> Option<&'a GroupId>
 
 /// Deployed names come first: a registration cannot take one over.
 pub(super) fn named<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, id: &str) -> Option<Named<'a>> {
-    if let Some(found) = adapter(deployment, ResolvedKind::Adapter, id) {
+    if let Some(found) = named_at_home(deployment, id) {
         return Some(found);
-    }
-    if let Some((group, members)) = deployment.groups.get(id) {
-        return Some(Named::Group(ResolvedKind::Group, group, members));
-    }
-    if let Some(object) = deployment.all_objects.get(id) {
-        let kind = ResolvedKind::Object;
-        let home = match &object.home {
-            ObjectHome::Adapter(id) => adapter(deployment, kind, id.as_str()),
-            ObjectHome::Group(id) => {
-                let group = deployment.groups.get(id);
-                group.map(|(group, members)| Named::Group(kind, group, members))
-            }
-        };
-        return Some(home.unwrap_or(Named::Homeless(&object.home)));
     }
     let registered = sight.registered()?;
     if let Some(entry) = registered.entries.get(id) {
@@ -173,6 +159,26 @@ pub(super) fn named<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, id: &s
     let entries = members.iter().filter_map(|member| registered.entries.get(member));
     let endpoints = entries.flat_map(|entry| &entry.registration.endpoints);
     Some(Named::RegisteredGroup(endpoints.map(String::as_str).collect()))
+}
+
+/// The same among what is deployed.
+pub(super) fn named_at_home<'a>(deployment: &'a Deployment, id: &str) -> Option<Named<'a>> {
+    if let Some(found) = adapter(deployment, ResolvedKind::Adapter, id) {
+        return Some(found);
+    }
+    if let Some((group, members)) = deployment.groups.get(id) {
+        return Some(Named::Group(ResolvedKind::Group, group, members));
+    }
+    let object = deployment.all_objects.get(id)?;
+    let kind = ResolvedKind::Object;
+    let home = match &object.home {
+        ObjectHome::Adapter(id) => adapter(deployment, kind, id.as_str()),
+        ObjectHome::Group(id) => {
+            let group = deployment.groups.get(id);
+            group.map(|(group, members)| Named::Group(kind, group, members))
+        }
+    };
+    Some(home.unwrap_or(Named::Homeless(&object.home)))
 }
 
 fn adapter<'a>(deployment: &'a Deployment, kind: ResolvedKind, id: &str) -> Option<Named<'a>> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::pure::base::WallTime;
 use crate::pure::locator::balance::{Candidate, arrange};
+use crate::pure::locator::{Turns, glance};
 use crate::pure::model::deployment::Placed;
 use crate::pure::model::fixture::deployed;
 use crate::pure::supervisor::report::ServerState::{
@@ -390,6 +391,45 @@ fn a_group_without_usable_members_says_why() {
 }
 
 proptest! {
+    /// A glance gives what a look would have chosen, or nothing.
+    #[test]
+    fn a_glance_is_a_look(states in prop::collection::vec((0_usize..7, any::<bool>(), 0_i32..3, 0_u32..3), 1..6), policy in 0_usize..4, turn in 0_u64..50) {
+        let balance = ["random", "round-robin", "ordered", "adaptive"][policy];
+        let names: Vec<String> = (0..states.len()).map(|number| format!("s{number}")).collect();
+        let nodes: Vec<String> = (0..states.len()).map(|number| format!("n{number}")).collect();
+        let rows: Vec<_> = names.iter().zip(&nodes).zip(&states).map(|((name, node), state)| (name.as_str(), node.as_str(), "on-demand", state.2)).collect();
+        let deployment = group(balance, 1, &rows);
+        let mut view = View::default();
+        for ((name, node), (state, enabled, _, load)) in names.iter().zip(&nodes).zip(&states) {
+            let change: fn(&mut ServerReport) = if *enabled { |_| {} } else { |report| report.enabled = false };
+            view = view.with(node, name, ServerState::ALL[*state], change);
+            view.nodes.insert(node.parse().unwrap(), Load(*load));
+        }
+        let mut turns = Turns::default();
+        turns.follow(&deployment);
+        let counted = ["round-robin", "adaptive"].contains(&balance);
+        let id: GroupId = "g".parse().unwrap();
+        for taken in 0..turn {
+            prop_assert!(turns.take(&id, taken));
+        }
+        for id in names.iter().map(|name| format!("{name}.h")).chain(["g".to_owned(), "go".to_owned(), "nobody".to_owned()]) {
+            let now = turns.next(&"g".parse().unwrap());
+            let Some((kind, endpoint)) = glance(&deployment, &view, &turns, &id, turn) else { continue };
+            let looks: Vec<Resolution<'_>> = (0..64).map(|free| {
+                let wish = Wish { turn: now, free, ..Wish::default() };
+                resolve(&deployment, &view, &id, wish)
+            }).collect();
+            let expected = Resolution::Found { kind, endpoints: vec![endpoint] };
+            if balance == "random" {
+                prop_assert!(looks.contains(&expected), "{} {:?} {:?}", id, expected, looks);
+            } else {
+                prop_assert!(looks.iter().all(|look| *look == expected), "{} {:?} {:?}", id, expected, looks);
+            }
+            if counted && id.starts_with('g') {
+                prop_assert_eq!(turns.next(&"g".parse().unwrap()), now + 1, "it took its turn");
+            }
+        }
+    }
     /// Over any run of turns, no member is offered twice before every other active one was offered once.
     #[test]
     fn rotation_is_strict(members in 1..8_usize, start in any::<u64>(), adaptive in any::<bool>()) {

@@ -8,6 +8,7 @@ pub mod locate;
 pub mod message;
 pub mod node;
 pub mod promotion;
+pub mod quick;
 pub mod report;
 pub mod request;
 pub mod shell;

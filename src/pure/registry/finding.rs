@@ -2,15 +2,17 @@
 
 use super::asks::Parked;
 use super::view::View;
+use crate::pure::base::limits::FRAME_BYTES_MAX;
 use crate::pure::base::{ObjectId, ServerId};
 use crate::pure::lineage::Serial;
 use crate::pure::locator::find::{self, Finding};
 use crate::pure::locator::resolve::{group_of, resolve};
-use crate::pure::locator::{Resolution, ServerPlace, Wish, locate};
+use crate::pure::locator::{Resolution, ResolvedKind, ServerPlace, Wish, glance, locate};
 use crate::pure::model::ObjectHome;
 use crate::pure::protocol::locate::{
     AdapterRow, Choose, Found, FoundRow, LOCATE_IDS_MAX, Location, ObjectRow, ROWS_MAX,
 };
+use crate::pure::protocol::quick::{plain_resolve, put_resolved};
 use crate::pure::protocol::report::{Resolved, ServerState};
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::update::VersionText;
@@ -33,6 +35,15 @@ pub(super) enum Sought {
 }
 
 impl View {
+    /// Appends the frame of the answer to a plain resolve, if that is one endpoint that is active now: what programs ask all
+    /// day. What the id names; `None`, and nothing appended: it is to be asked as any other request.
+    pub fn quick(&self, payload: &[u8], free: u64, frame: &mut Vec<u8>) -> Option<ResolvedKind> {
+        let question = plain_resolve(payload)?;
+        let (kind, endpoint) = glance(&self.deployment, self, &self.turns, question.id, free)?;
+        let endpoints = std::iter::once(endpoint);
+        put_resolved(frame, &question, kind, endpoints, &self.end_text, FRAME_BYTES_MAX).then_some(kind)
+    }
+
     /// Resolves or finds. `turn` picks where the choice is free; round-robin groups count by themselves. `failed` servers are
     /// left alone.
     pub(super) fn seek(&self, request: &Request, turn: u64, failed: &[ServerId]) -> Sought {

@@ -37,6 +37,8 @@ pub struct View {
     pub promise: Epoch,
     /// The end of its log.
     pub end: Version,
+    /// The same in text, as answers carry it.
+    pub end_text: String,
     /// The database's id in text; empty before there is one.
     pub database: String,
     /// Its reigns.
@@ -113,6 +115,7 @@ impl Registry {
             reason,
             promise: self.identity.promise,
             end: self.database.end(),
+            end_text: self.database.end().to_string(),
             database: self.database.id().map(|id| id.to_string()).unwrap_or_default(),
             lineage: Arc::new(self.database.lineage().clone()),
             log_first: self.database.log_first(),

@@ -56,6 +56,25 @@ impl Frames {
     /// # Errors
     /// [`FrameError::TooLarge`] as soon as the four bytes of a length above the bound are there.
     pub fn pop(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        Ok(self.take()?.map(<[u8]>::to_vec))
+    }
+    /// As [`Frames::pop`], where the frame lies.
+    ///
+    /// # Errors
+    /// As [`Frames::pop`].
+    pub fn take(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let Some(length) = self.whole()? else {
+            return Ok(None);
+        };
+        let start = self.taken + 4;
+        self.taken = start + length;
+        Ok(self.buffer.get(start..self.taken))
+    }
+    /// How many bytes the next frame's payload has, once it is there as a whole.
+    ///
+    /// # Errors
+    /// As [`Frames::pop`].
+    pub fn whole(&self) -> Result<Option<usize>, FrameError> {
         let rest = self.buffer.get(self.taken..).unwrap_or_default();
         let Some((head, body)) = rest.split_first_chunk::<4>() else {
             return Ok(None);
@@ -67,12 +86,7 @@ impl Frames {
                 allowed: self.allowed,
             });
         }
-        let Some(payload) = body.get(..announced) else {
-            return Ok(None);
-        };
-        let payload = payload.to_vec();
-        self.taken += 4 + announced;
-        Ok(Some(payload))
+        Ok((body.len() >= announced).then_some(announced))
     }
 }
 

@@ -33,6 +33,11 @@ impl<H> Family<H> {
 }
 
 impl Counters {
+    /// The counter of the series with these label values, for who counts often; one that counts into nothing where the
+    /// daemon does not have the metric.
+    pub fn handle(&self, values: &[&str]) -> Counter {
+        self.0.find(values).cloned().unwrap_or_else(Counter::noop)
+    }
     /// Adds `amount` to the series with these label values, in the order of the catalogue. A combination that the
     /// catalogue lacks is not counted, and stops a debug build.
     pub fn add(&self, values: &[&str], amount: u64) {
