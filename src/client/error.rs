@@ -1,7 +1,7 @@
 //! Why a client has no answer.
 
 use crate::pure::base::Address;
-use crate::pure::protocol::Failure;
+use crate::pure::protocol::{ErrorCode, Failure};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -23,6 +23,38 @@ pub enum Error {
         /// How long it was waited for.
         after: Duration,
     },
+}
+
+impl Error {
+    /// The registry's own code, where one answered.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Failed(failure) => Some(failure.code),
+            Self::NobodyReachable { .. } | Self::TimedOut { .. } => None,
+        }
+    }
+    /// Nobody knows what was asked for.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(ErrorCode::NotFound)
+    }
+    /// The same may succeed a moment later: nobody was reachable, it was late, overloaded, or cannot be had now. An update
+    /// is repeated with its own request id.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NobodyReachable { .. } | Self::TimedOut { .. } => true,
+            Self::Failed(failure) => matches!(
+                failure.code,
+                ErrorCode::Unavailable | ErrorCode::Overloaded | ErrorCode::TimedOut | ErrorCode::InDoubt
+            ),
+        }
+    }
+    /// What to do next, for people; may be empty.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Failed(failure) => &failure.hint,
+            Self::NobodyReachable { .. } | Self::TimedOut { .. } => "",
+        }
+    }
 }
 
 fn list(tried: &[(Address, String)]) -> String {

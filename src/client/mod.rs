@@ -2,20 +2,29 @@
 //!
 //! Decides nothing about the grid: it goes where the peers send it.
 
+mod cache;
 mod call;
 mod connection;
 mod error;
+mod following;
 mod handle;
+mod locate;
+mod observing;
 mod options;
 mod pending;
+mod registering;
 mod repeated;
 mod search;
 mod watch;
 
+pub use cache::{Cache, CacheOptions, Cached};
 pub use connection::Connection;
 pub use error::Error;
 pub use handle::Client;
+pub use locate::Resolve;
+pub use observing::Observing;
 pub use options::Options;
 pub use pending::{Answers, CallError};
+pub use registering::{RegisterOptions, Registering};
 pub use repeated::Repeated;
 pub use watch::Watch;

@@ -12,6 +12,7 @@ mod deployment;
 mod dev;
 mod disk;
 mod durability;
+mod examples;
 mod finding;
 mod folder;
 mod grid;
