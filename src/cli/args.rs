@@ -2,12 +2,12 @@
 
 use super::output::Style;
 use super::verb::{
-    adapter_list, adapter_remove, adapter_show, app_apply, app_diff, app_history, app_import, app_list, app_remove,
-    app_rollback, app_show, app_validate, completions, config_check, config_show, db_dump, db_info, db_load, db_verify,
-    dev, dev_web, node_drain, node_list, node_load, node_run, node_show, node_shutdown, object_add, object_find,
-    object_list, peer_list, registry_compare, registry_demote, registry_init, registry_lead, registry_list,
-    registry_promote, registry_run, registry_show, resolve, server_command, server_explain, server_list, server_logs,
-    server_show, server_signal, status, watch,
+    adapter_list, adapter_register, adapter_remove, adapter_show, app_apply, app_diff, app_history, app_import,
+    app_list, app_remove, app_rollback, app_show, app_validate, completions, config_check, config_show, db_dump,
+    db_info, db_load, db_verify, dev, dev_web, events, node_drain, node_list, node_load, node_run, node_show,
+    node_shutdown, object_add, object_find, object_list, peer_list, registry_compare, registry_demote, registry_init,
+    registry_lead, registry_list, registry_promote, registry_run, registry_show, resolve, server_command,
+    server_explain, server_list, server_logs, server_show, server_signal, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -84,6 +84,7 @@ pub(super) enum Noun {
     Status(status::Args),
     Resolve(resolve::Args),
     Watch(watch::Args),
+    Events(events::Args),
     /// Applications: what runs where
     #[command(subcommand)]
     App(App),
@@ -147,6 +148,7 @@ pub(super) enum Server {
 pub(super) enum Adapter {
     List(adapter_list::Args),
     Show(adapter_show::Args),
+    Register(adapter_register::Args),
     Remove(adapter_remove::Args),
 }
 

@@ -1,7 +1,9 @@
 //! What a verb needs of the grid: ask, ask one peer, watch. The client library stands behind it; tests put answers there.
 
 use super::failing::Failing;
+use crate::client::RegisterOptions;
 use crate::pure::base::Address;
+use crate::pure::protocol::locate::{Observed, Registration, Subject};
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Request, Response};
 use std::time::Duration;
@@ -41,6 +43,25 @@ pub trait Ask {
     /// # Errors
     /// When no registry could be reached for the whole timeout; calling again tries again.
     fn happening(&mut self) -> Result<Happening, Failing>;
+    /// The next part of how these subjects stand; the first call starts with everything.
+    ///
+    /// # Errors
+    /// As [`Ask::happening`].
+    fn observed(&mut self, _subjects: &[Subject]) -> Result<Observed, Failing> {
+        Err(Failing::other_answer())
+    }
+    /// Registers an adapter and renews it until the process is interrupted; `said` is told what happens.
+    ///
+    /// # Errors
+    /// When it could not be registered, or was lost to somebody else.
+    fn register(
+        &mut self,
+        _registration: Registration,
+        _options: RegisterOptions,
+        _said: &mut dyn FnMut(&str),
+    ) -> Result<(), Failing> {
+        Err(Failing::other_answer())
+    }
 }
 
 impl dyn Ask + '_ {

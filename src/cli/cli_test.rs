@@ -581,14 +581,14 @@ fn a_watch_goes_on_through_an_outage_and_ends_with_its_reader() {
         happened(),
         Err(Failing::internal("broken")),
     ];
-    let said = floe("floe watch", &Canned::of(answers));
+    let said = floe("floe events", &Canned::of(answers));
     let line = "2023-11-14T22:13:20Z registry r2 leading, 5.94, promoted\n";
     assert_eq!((said.exit, said.out), (Exit::Failed, format!("{line}{line}")));
     assert_eq!(said.err, "floe: no answer came; trying again\nfloe: broken\n");
     let answers = [happened(), Err(Failing::internal("broken"))];
-    let said = floe("floe watch --format json", &Canned::of(answers));
+    let said = floe("floe events --format json", &Canned::of(answers));
     assert_eq!(serde_json::from_str::<Happening>(&said.out).unwrap(), happening());
-    let said = floe("floe watch", &Canned::of([Err(Failing::unreachable("nobody"))]));
+    let said = floe("floe events", &Canned::of([Err(Failing::unreachable("nobody"))]));
     assert_eq!(said.exit, Exit::Unreachable, "nobody in reach at the start");
 }
 
@@ -610,7 +610,7 @@ impl Write for Head {
 fn a_closed_pipe_is_no_error() {
     let happened = || Ok(Response::Happened(Box::new(happening())));
     for (line, answers) in [
-        ("floe watch", vec![happened(), happened()]),
+        ("floe events", vec![happened(), happened()]),
         ("floe status", vec![Ok(Response::Status(Box::new(status())))]),
         ("floe completions bash", vec![]),
     ] {

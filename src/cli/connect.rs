@@ -4,13 +4,15 @@ use super::actor::actor;
 use super::args::Global;
 use super::ask::Ask;
 use super::failing::Failing;
-use crate::client::{Client, Error, Options, Watch};
+use crate::client::{Client, Error, Observing, Options, RegisterOptions, Watch};
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
+use crate::pure::protocol::locate::{Observed, Registration, Subject};
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Request, Response};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A client of the peers that `--peer` or `FLOE_PEERS` name.
 pub(super) fn connect(global: &Global) -> Result<Box<dyn Ask>, Failing> {
@@ -20,6 +22,7 @@ pub(super) fn connect(global: &Global) -> Result<Box<dyn Ask>, Failing> {
         runtime,
         client: None,
         watch: None,
+        observing: None,
         locator: global.peers().to_vec(),
         timeout: global.timeout(),
     };
@@ -30,6 +33,7 @@ pub(super) fn connect(global: &Global) -> Result<Box<dyn Ask>, Failing> {
 struct Way {
     client: Option<Client>,
     watch: Option<Watch>,
+    observing: Option<Observing>,
     locator: Vec<Address>,
     timeout: Duration,
     /// Last, so that it outlives what runs on it.
@@ -99,6 +103,41 @@ impl Ask for Way {
         let next = self.runtime.block_on(watch.next());
         self.watch = Some(watch);
         next.map_err(|error| failing(&error))
+    }
+    fn observed(&mut self, subjects: &[Subject]) -> Result<Observed, Failing> {
+        let mut observing = self.observing.take().unwrap_or_else(|| {
+            let _guard = self.runtime.enter();
+            self.open(self.locator.clone()).observe(subjects.to_vec(), None)
+        });
+        let next = self.runtime.block_on(observing.next());
+        self.observing = Some(observing);
+        next.map_err(|error| failing(&error))
+    }
+    fn register(
+        &mut self,
+        registration: Registration,
+        options: RegisterOptions,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<(), Failing> {
+        let client = self.open(self.locator.clone());
+        let id = registration.adapter.clone();
+        self.runtime.block_on(async {
+            let mut interrupted = signal(SignalKind::interrupt())
+                .map_err(|error| Failing::internal(format!("failed to listen for signals: {error}")))?;
+            let mut ended = signal(SignalKind::terminate())
+                .map_err(|error| Failing::internal(format!("failed to listen for signals: {error}")))?;
+            let registered = client.register(registration, options).await;
+            let registered = registered.map_err(|error| failing(&error))?;
+            said(&format!("registered {id}; interrupt to take it back"));
+            tokio::select! {
+                error = registered.lost() => return Err(failing(&error)),
+                _ = interrupted.recv() => {}
+                _ = ended.recv() => {}
+            }
+            registered.close().await.map_err(|error| failing(&error))?;
+            said(&format!("taken back {id}"));
+            Ok(())
+        })
     }
 }
 

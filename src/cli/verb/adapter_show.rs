@@ -6,7 +6,9 @@ use crate::pure::protocol::{Request, Response};
 const EXAMPLES: &str = "\
 Examples:
   floe adapter show web-1.http
-  floe adapter show web          the members of replica group web, whatever their state";
+  floe adapter show web
+
+Of a replica group every member is shown, whatever its state.";
 
 /// Show an adapter, or every member of a replica group
 #[derive(Debug, clap::Args)]

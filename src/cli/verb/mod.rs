@@ -1,6 +1,7 @@
 //! One verb a file: its flags, the request that it makes, and what it prints of the answer.
 
 pub(super) mod adapter_list;
+pub(super) mod adapter_register;
 pub(super) mod adapter_remove;
 pub(super) mod adapter_show;
 pub(super) mod app_apply;
@@ -22,6 +23,7 @@ pub(super) mod db_load;
 pub(super) mod db_verify;
 pub(super) mod dev;
 pub(super) mod dev_web;
+pub(super) mod events;
 pub(super) mod node_drain;
 pub(super) mod node_list;
 pub(super) mod node_load;
@@ -60,6 +62,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
     match &arguments.noun {
         Noun::Status(args) => status::run(args, &mut *open()?, output),
         Noun::Resolve(args) => resolve::run(args, &mut *open()?, output),
+        Noun::Events(args) => events::run(args, &mut *open()?, output),
         Noun::Watch(args) => watch::run(args, &mut *open()?, output),
         Noun::App(App::Apply(args)) => app_apply::run(args, global, &mut open, output),
         Noun::App(App::Diff(args)) => app_diff::run(args, &mut open, output),
@@ -82,6 +85,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Server(Server::Explain(args)) => server_explain::run(args, &mut *open()?, output),
         Noun::Adapter(Adapter::List(args)) => adapter_list::run(args, &mut *open()?, output),
         Noun::Adapter(Adapter::Show(args)) => adapter_show::run(args, &mut *open()?, output),
+        Noun::Adapter(Adapter::Register(args)) => adapter_register::run(args, &mut *open()?, output),
         Noun::Adapter(Adapter::Remove(args)) => adapter_remove::run(args, &mut *open()?, output),
         Noun::Object(Object::List(args)) => object_list::run(args, &mut *open()?, output),
         Noun::Object(Object::Find(args)) => object_find::run(args, &mut *open()?, output),

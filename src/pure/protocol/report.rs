@@ -340,7 +340,7 @@ pub struct UsageReport {
     pub tasks: u64,
 }
 
-/// Something that happened, for `floe watch`, the log and the metrics: each state change has one.
+/// Something that happened, for `floe events`, the log and the metrics: each state change has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happening {
     /// When, for people.

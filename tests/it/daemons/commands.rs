@@ -170,7 +170,7 @@ async fn watch_shows_a_servers_death_and_its_restart() {
     let words = grid.folder().join("watch");
     let out = File::create(&words).expect("a file");
     let mut watch = grid
-        .floe_command(&R, &["watch", "--format", "json"])
+        .floe_command(&R, &["events", "--format", "json"])
         .stdout(out)
         .stderr(Stdio::null())
         .spawn()

@@ -3,7 +3,7 @@
 
 use super::activation::small_grid;
 use super::application::Text;
-use super::grid::{Grid, LOOK, get, new_request, until};
+use super::grid::{Grid, LOOK, get, new_request, until, wait};
 use super::process;
 use floe::client::Error;
 use floe::pure::base::RegistrantId;
@@ -11,7 +11,9 @@ use floe::pure::protocol::locate::{Choose, Register, Registration};
 use floe::pure::protocol::report::ServerState;
 use floe::pure::protocol::{ErrorCode, Request, Response};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 const R: [&str; 1] = ["r1"];
@@ -480,4 +482,107 @@ async fn an_operator_adds_objects_and_sees_adapters() {
         "{}",
         refused.err
     );
+}
+
+#[tokio::test]
+async fn an_operator_watches_and_registers_from_the_command_line() {
+    let text = Text::new("one").web("n1", "s1", "always");
+    let grid = small_grid(&text).await;
+    grid.active(&R, &["s1"]).await;
+    let file = |name: &str| grid.folder().join(name);
+    let spawn = |arguments: &[&str], name: &str| {
+        let out = File::create(file(name)).expect("a file");
+        let err = File::create(file(&format!("{name}.err"))).expect("a file");
+        let mut command = grid.floe_command(&R, arguments);
+        command.stdout(out).stderr(err).spawn().expect("floe starts")
+    };
+    let read = |name: &str| std::fs::read_to_string(file(name)).expect("a file");
+    let subjects = "adapter,object,server,node,registry,application";
+    let mut watch = spawn(&["watch", "--all", "--subject", subjects, "--format", "json"], "watch");
+    let row = |subject: &str, id: &str, wanted: &dyn Fn(&Value) -> bool| {
+        let said = read("watch");
+        let lines: Vec<Value> = said
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        let found = lines
+            .iter()
+            .any(|line| line["subject"] == subject && line["id"] == id && wanted(line));
+        if found { Ok(()) } else { Err(said) }
+    };
+    // First everything as it stands.
+    for (subject, id) in [
+        ("registry", "r1"),
+        ("node", "n1"),
+        ("application", "one"),
+        ("server", "s1"),
+    ] {
+        until("it is listed", async || {
+            row(subject, id, &|line| line["snapshot"] == true && line["row"].is_object())
+        })
+        .await;
+    }
+    // Then what changes: of a server and its adapter, a registration, an object.
+    floe(&grid, &["server", "stop", "s1"]).await;
+    until("it stops", async || {
+        row("server", "s1", &|line| {
+            line["row"]["state"] == "inactive" && line["snapshot"] == false
+        })
+    })
+    .await;
+    until("its adapter goes", async || {
+        row("adapter", "s1.http", &|line| {
+            line["row"]["endpoints"].as_array().is_some_and(Vec::is_empty)
+        })
+    })
+    .await;
+    let endpoint = ["--endpoint", "tcp://127.0.0.1:5009"];
+    let register = [&["adapter", "register", "mine"][..], &endpoint, &["--ttl", "5s"]].concat();
+    let mut registering = spawn(&register, "register");
+    until("it is registered", async || {
+        row("adapter", "mine", &|line| {
+            line["row"]["endpoints"][0] == "tcp://127.0.0.1:5009"
+        })
+    })
+    .await;
+    floe(&grid, &["object", "add", "o", "--adapter", "s1.http"]).await;
+    until("the object is there", async || {
+        row("object", "o", &|line| line["row"]["adapter"] == "s1.http")
+    })
+    .await;
+    // Nobody else gets the id, and an operator may take it.
+    let rival = [
+        &["adapter", "register", "mine"][..],
+        &["--endpoint", "tcp://127.0.0.1:5010"],
+    ]
+    .concat();
+    let refused = grid.floe_at(&R, &rival).await;
+    assert!(
+        refused.code == Some(5) && refused.err.contains("registered by another process"),
+        "{refused:?}"
+    );
+    process::signal(registering.id(), Signal::INT);
+    assert!(
+        wait(&mut registering, "it takes itself back").await.success(),
+        "{}",
+        read("register.err")
+    );
+    assert!(
+        read("register.err").ends_with("taken back mine\n"),
+        "{}",
+        read("register.err")
+    );
+    until("it is gone", async || {
+        row("adapter", "mine", &|line| line["row"].is_null())
+    })
+    .await;
+    assert_eq!(grid.floe_at(&R, &["adapter", "remove", "mine"]).await.code, Some(4));
+    process::signal(watch.id(), Signal::INT);
+    wait(&mut watch, "the end of the watcher").await;
+    for wrong in [["--ttl", "0s"], ["--ttl", "365d"], ["--endpoint", "nowhere"]] {
+        let arguments = [&["adapter", "register", "x"][..], &endpoint, &wrong].concat();
+        let said = grid.floe_at(&R, &arguments).await;
+        assert!(said.code == Some(2) || said.code == Some(1), "{wrong:?}: {said:?}");
+        assert!(!said.err.is_empty());
+    }
 }
