@@ -4,6 +4,7 @@ use crate::io::clock;
 use crate::io::http::Backend;
 use crate::io::net::{Arrival, Reader, Replier};
 use crate::pure::base::Time;
+use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::{Request, Response};
 use std::sync::Arc;
@@ -11,8 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// How long an HTTP client may wait for an answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How much longer than its own deadline the loop is waited for.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Most parts of a stream that wait for an HTTP client to take them.
+const FOLLOWED: usize = 64;
 /// A loop that has not turned for this long is not alive.
 const STANDSTILL: Duration = Duration::from_secs(10);
 
@@ -57,28 +60,49 @@ impl Daemon {
     }
 }
 
-#[async_trait::async_trait]
-impl Backend for Daemon {
-    async fn ask(&self, request: Request) -> Response {
-        if let Some(response) = self.reader.answer(&request) {
-            return response;
-        }
-        let (reply, mut answers) = Replier::channel(1);
+impl Daemon {
+    /// Puts a request into the loop's inbox; so many answers may wait to be taken.
+    fn hand_in(
+        &self,
+        request: Request,
+        deadline: Duration,
+        room: usize,
+    ) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
+        let (reply, answers) = Replier::channel(room);
         let arrival = Arrival::Request {
             actor: "http".to_owned(),
-            deadline: DEADLINE,
+            deadline,
             request: Box::new(request),
             reply,
         };
-        let failed = |code, message: &str| Response::Failed(Failure::new(code, message, "come again in a moment"));
-        if self.inbox.try_send(arrival).is_err() {
-            return failed(ErrorCode::Overloaded, "the inbox is full");
+        let sent = self.inbox.try_send(arrival);
+        sent.map(|()| answers)
+            .map_err(|_full| failure(ErrorCode::Overloaded, "the inbox is full"))
+    }
+}
+
+fn failure(code: ErrorCode, message: &str) -> Failure {
+    Failure::new(code, message, "come again in a moment")
+}
+
+#[async_trait::async_trait]
+impl Backend for Daemon {
+    async fn ask(&self, request: Request, limit: Duration) -> Response {
+        if let Some(response) = self.reader.answer(&request) {
+            return response;
         }
-        match tokio::time::timeout(DEADLINE, answers.recv()).await {
+        let mut answers = match self.hand_in(request, limit, 1) {
+            Ok(answers) => answers,
+            Err(failure) => return Response::Failed(failure),
+        };
+        match tokio::time::timeout(limit + MARGIN, answers.recv()).await {
             Ok(Some((response, _))) => response,
-            Ok(None) => failed(ErrorCode::Unavailable, "the daemon is stopping"),
-            Err(_) => failed(ErrorCode::TimedOut, "no answer in time"),
+            Ok(None) => Response::Failed(failure(ErrorCode::Unavailable, "the daemon is stopping")),
+            Err(_) => Response::Failed(failure(ErrorCode::TimedOut, "no answer in time")),
         }
+    }
+    fn follow(&self, request: Request) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
+        self.hand_in(request, REQUEST_DEADLINE_MAX, FOLLOWED)
     }
     fn ready(&self) -> Result<(), Vec<String>> {
         let reasons = self.unready.borrow().clone();

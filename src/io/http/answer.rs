@@ -27,6 +27,7 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Observed(part) => whole(&part),
         Answer::Adapters(rows) => whole(&rows),
         Answer::Objects(rows, more) => whole(&json!({ "objects": rows, "more": more })),
+        Answer::ScrapeTargets(rows) => whole(&rows),
         Answer::ObjectStored(report) => whole(&report),
         Answer::Registered(report) => whole(&report),
         Answer::Unregistered(was_there) => whole(&json!({ "removed": was_there })),

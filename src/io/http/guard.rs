@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Routes as metrics name them; the catalogue has the same list.
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 16] = [
     "/metrics",
     "/live",
     "/ready",
@@ -22,6 +22,12 @@ const ROUTES: [&str; 10] = [
     "/v1/applications",
     "/v1/servers",
     "/v1/sd/prometheus",
+    "/v1/resolve",
+    "/v1/adapters",
+    "/v1/objects",
+    "/v1/watch",
+    "/v1/locate",
+    "/v1/openapi.json",
 ];
 
 /// Hosts by which this listener may be called.
@@ -108,12 +114,18 @@ fn refuse(hosts: &Hosts, request: &Request) -> Option<Response> {
     let length = headers.get(header::CONTENT_LENGTH);
     let has_body = length.is_some_and(|length| length.as_bytes() != b"0");
     if has_body || headers.contains_key(header::TRANSFER_ENCODING) {
-        return Some(error(
+        let message = "no request here has a body";
+        let mut refusal = error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body",
-            "no request here has a body",
+            message,
             "send a GET without a body",
-        ));
+        );
+        // Where it ends is not our question: nothing behind it is read as a request.
+        refusal
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return Some(refusal);
     }
     None
 }
@@ -123,6 +135,9 @@ fn route(path: &str) -> &'static str {
     if path.starts_with("/v1/resolve/") {
         return "/v1/resolve/{id}";
     }
+    if path.starts_with("/v1/adapters/") {
+        return "/v1/adapters/{id}";
+    }
     ROUTES.into_iter().find(|route| *route == path).unwrap_or("other")
 }
 
@@ -130,7 +145,7 @@ fn route(path: &str) -> &'static str {
 pub(super) async fn not_found(uri: Uri) -> Response {
     let path: String = uri.path().chars().take(200).collect();
     let message = format!("there is nothing at {path}");
-    let hint = "try /v1/status, /v1/peers, /metrics, /live or /ready";
+    let hint = "/v1/openapi.json describes what there is; try /v1/status, /v1/peers, /metrics, /live or /ready";
     error(StatusCode::NOT_FOUND, "not-found", &message, hint)
 }
 
@@ -156,7 +171,9 @@ mod tests {
             .iter()
             .find(|metric| metric.name == "floe_http_requests_total");
         let mut wanted = metric.unwrap().labels[0].values.to_vec();
-        let paths = ROUTES.into_iter().chain(["/v1/resolve/a/b", "/nothing"]);
+        let paths = ROUTES
+            .into_iter()
+            .chain(["/v1/resolve/a/b", "/v1/adapters/a", "/nothing"]);
         let mut found: Vec<_> = paths.map(route).collect();
         wanted.sort_unstable();
         found.sort_unstable();

@@ -6,9 +6,11 @@
 pub mod answer;
 pub mod backend;
 mod discovery;
+mod find;
 mod guard;
 mod router;
 pub mod server;
+mod stream;
 
 pub use backend::Backend;
 pub use server::{Settings, serve};

@@ -2,10 +2,9 @@
 
 use super::answer::{answer, error, failed};
 use super::backend::Backend;
-use super::discovery;
 use super::guard::{self, Hosts};
+use super::{discovery, find, stream};
 use crate::io::telemetry::metrics::Metrics;
-use crate::pure::base::limits::{NAME_BYTES_MAX, RESOLVE_DEADLINE};
 use crate::pure::base::{ApplicationName, GridName};
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response as Answer};
 use axum::Router;
@@ -18,10 +17,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// How long a read may take: the daemon's loop answers in milliseconds or is in trouble.
-const READ_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What every request needs.
 pub(super) struct Shared {
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) grid: GridName,
     /// Was the daemon ready once? Before that it may not have met the peers whose targets it would name.
     pub(super) was_ready: AtomicBool,
+    /// Room for streams and long polls.
+    pub(super) streams: Arc<Semaphore>,
 }
 
 /// All routes.
@@ -46,7 +48,14 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/applications", get(|shared| read(shared, Request::Applications)))
         .route("/v1/applications/{name}/history", get(history))
         .route("/v1/servers", get(servers))
-        .route("/v1/resolve/{id}", get(resolve))
+        .route("/v1/resolve", get(find::find))
+        .route("/v1/resolve/{id}", get(find::resolve))
+        .route("/v1/adapters", get(find::adapters))
+        .route("/v1/adapters/{id}", get(find::adapter))
+        .route("/v1/objects", get(find::objects))
+        .route("/v1/watch", get(stream::watch))
+        .route("/v1/locate", get(stream::locate))
+        .route("/v1/openapi.json", get(openapi))
         .route("/v1/sd/prometheus", get(targets))
         .fallback(guard::not_found)
         .method_not_allowed_fallback(guard::not_allowed)
@@ -83,37 +92,35 @@ async fn history(State(shared): State<Arc<Shared>>, name: Result<Path<String>, P
     answer(ask(&shared, Request::History { name }, READ_DEADLINE).await)
 }
 
-async fn resolve(State(shared): State<Arc<Shared>>, id: Result<Path<String>, PathRejection>) -> Response {
-    let id = match id {
-        Ok(Path(id)) if id.len() <= NAME_BYTES_MAX => id,
-        _ => {
-            return invalid(
-                "the id cannot be read",
-                "use /v1/resolve/ID with an adapter, group or object id",
-            );
-        }
-    };
-    let request = Request::Resolve {
-        id,
-        at_least: None,
-        count: None,
-    };
-    // The core ends a resolve at its own deadline, with a better answer than ours.
-    answer(ask(&shared, request, RESOLVE_DEADLINE + READ_DEADLINE).await)
-}
-
 async fn targets(State(shared): State<Arc<Shared>>) -> Response {
     let ready = shared.backend.ready().is_ok();
     if !shared.was_ready.fetch_or(ready, Ordering::Relaxed) && !ready {
         return unsure("this peer is starting");
     }
-    match ask(&shared, Request::Peers, READ_DEADLINE).await {
-        Answer::Peers(peers) => match discovery::groups(&shared.grid, &peers) {
-            Some(groups) => axum::Json(groups).into_response(),
-            None => unsure("no peer with an HTTP address is known"),
-        },
-        _ => unsure("the peers cannot be told now"),
+    let Answer::Peers(peers) = ask(&shared, Request::Peers, READ_DEADLINE).await else {
+        return unsure("the peers cannot be told now");
+    };
+    let Some(mut groups) = discovery::groups(&shared.grid, &peers) else {
+        return unsure("no peer with an HTTP address is known");
+    };
+    match ask(&shared, Request::ScrapeTargets, READ_DEADLINE).await {
+        Answer::ScrapeTargets(rows) => {
+            groups.extend(rows.iter().filter_map(|row| discovery::server(&shared.grid, row)));
+        }
+        // A node knows its own servers only: registries tell all.
+        Answer::Failed(failure) if failure.code == ErrorCode::NotMaster => {}
+        _ => return unsure("the servers cannot be told now"),
     }
+    axum::Json(groups).into_response()
+}
+
+/// What all of this is, for programs.
+async fn openapi() -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
+        .into_response()
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
@@ -151,8 +158,18 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-async fn ask(shared: &Shared, request: Request, deadline: Duration) -> Answer {
-    let answer = timeout(deadline, shared.backend.ask(request)).await;
+impl Shared {
+    /// Asks; the daemon is told to answer within `limit`, and waited for until `deadline`.
+    pub(super) async fn ask_for(&self, request: Request, limit: Duration, deadline: Duration) -> Answer {
+        answered(timeout(deadline, self.backend.ask(request, limit)).await, deadline)
+    }
+}
+
+pub(super) async fn ask(shared: &Shared, request: Request, deadline: Duration) -> Answer {
+    shared.ask_for(request, deadline, deadline).await
+}
+
+fn answered(answer: Result<Answer, tokio::time::error::Elapsed>, deadline: Duration) -> Answer {
     answer.unwrap_or_else(|_| {
         let text = format!("no answer within {} s", deadline.as_secs());
         Answer::Failed(Failure::new(

@@ -3,6 +3,7 @@
 use super::backend::Backend;
 use super::guard::Hosts;
 use super::router::{Shared, router};
+use super::stream::STREAMS_MAX;
 use crate::io::config::Config;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{Address, GridName};
@@ -78,6 +79,7 @@ pub async fn serve(
         hosts: Hosts::new(&addresses),
         grid: settings.grid,
         was_ready: AtomicBool::new(false),
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
     }));
     let (ending, ended) = watch::channel(false);
     let mut connections = JoinSet::new();

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::pure::membership::PeerKind;
-use crate::pure::protocol::report::{PeerRow, Resolved, ResolvedKind};
+use crate::pure::protocol::locate::{Choose, Observed, Position, RowChange, ScrapeTarget, Subject};
+use crate::pure::protocol::report::{PeerRow, Resolved, ResolvedKind, ServerState};
+use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response};
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// A daemon that answers what the test puts in.
 #[derive(Default)]
@@ -19,11 +21,15 @@ struct Fake {
     unready: Mutex<Vec<String>>,
     dead: AtomicBool,
     asked: Mutex<Vec<Request>>,
+    /// What everybody is told who follows.
+    told: Mutex<Vec<Response>>,
+    targets: Mutex<Vec<ScrapeTarget>>,
+    kept: Mutex<Vec<mpsc::Sender<(Response, bool)>>>,
 }
 
 #[async_trait]
 impl Backend for Fake {
-    async fn ask(&self, request: Request) -> Response {
+    async fn ask(&self, request: Request, _: Duration) -> Response {
         self.asked.lock().unwrap().push(request.clone());
         match request {
             Request::Peers => match self.peers.lock().unwrap().clone() {
@@ -31,6 +37,8 @@ impl Backend for Fake {
                 None => Response::Failed(Failure::new(ErrorCode::Overloaded, "too much at once", "come again")),
             },
             Request::Servers { .. } => Response::Servers(Vec::new()),
+            Request::ScrapeTargets => Response::ScrapeTargets(self.targets.lock().unwrap().clone()),
+            Request::Find { .. } | Request::Objects { .. } | Request::Adapters { .. } => Response::Adapters(Vec::new()),
             Request::Resolve { id, .. } if id == "shop.http" => Response::Resolved(Resolved {
                 id,
                 kind: ResolvedKind::Adapter,
@@ -44,6 +52,16 @@ impl Backend for Fake {
             )),
             _ => Response::Failed(Failure::new(ErrorCode::Internal, "not in this test", "")),
         }
+    }
+    fn follow(&self, request: Request) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
+        self.asked.lock().unwrap().push(request);
+        let (sender, receiver) = mpsc::channel(64);
+        for answer in self.told.lock().unwrap().iter().cloned() {
+            sender.try_send((answer, false)).unwrap();
+        }
+        // What is not ended goes on.
+        self.kept.lock().unwrap().push(sender);
+        Ok(receiver)
     }
     fn ready(&self) -> Result<(), Vec<String>> {
         let reasons = self.unready.lock().unwrap().clone();
@@ -259,6 +277,228 @@ async fn targets_name_every_peer_or_nothing() {
             "never an empty list"
         );
     }
+}
+
+#[tokio::test]
+async fn servers_that_name_a_metrics_adapter_are_targets() {
+    let running = start().await;
+    let row = peer("r1", PeerKind::Registry, "127.0.0.1:7481", "alive");
+    *running.fake.peers.lock().unwrap() = Some(vec![row]);
+    let target = |server: &str, endpoint: &str| ScrapeTarget {
+        server: server.to_owned(),
+        application: "one".to_owned(),
+        node: "n1".to_owned(),
+        state: ServerState::Active,
+        endpoint: endpoint.to_owned(),
+        path: "/stats".to_owned(),
+        labels: [("tier-1".to_owned(), "gold".to_owned())].into(),
+    };
+    *running.fake.targets.lock().unwrap() = vec![
+        target("s1", "http://127.0.0.1:8001/app"),
+        target("s2", "https://web.example"),
+        target("s3", "tcp://127.0.0.1:1"),
+    ];
+    let groups = running.get("/v1/sd/prometheus").await.json();
+    let targets: Vec<&Value> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| &group["targets"][0])
+        .collect();
+    assert_eq!(targets, ["127.0.0.1:7481", "127.0.0.1:8001", "web.example:443"]);
+    let labels = &groups[1]["labels"];
+    for (name, value) in [
+        ("application", "one"),
+        ("server", "s1"),
+        ("node", "n1"),
+        ("grid", "shop"),
+        ("__metrics_path__", "/stats"),
+        ("__scheme__", "http"),
+        ("__meta_floe_label_tier_1", "gold"),
+        ("__meta_floe_state", "active"),
+    ] {
+        assert_eq!(labels[name], value, "{name}");
+    }
+    assert_eq!(groups[2]["labels"]["__scheme__"], "https");
+}
+
+#[tokio::test]
+async fn questions_are_read_or_refused_with_what_is_allowed() {
+    let running = start().await;
+    let last = |running: &Running| running.fake.asked.lock().unwrap().last().cloned().unwrap();
+    running
+        .get("/v1/resolve/shop.http?count=0&at_least=4.93&wait=500ms")
+        .await;
+    let at_least = Some(VersionText { epoch: 4, serial: 93 });
+    let expected = Request::Resolve {
+        id: "shop.http".to_owned(),
+        at_least,
+        count: Some(0),
+    };
+    assert_eq!(last(&running), expected);
+    running.get("/v1/resolve?type=a%20b&choose=least-loaded").await;
+    let expected = Request::Find {
+        kind: "a b".to_owned(),
+        choose: Choose::LeastLoaded,
+        after: None,
+        at_least: None,
+    };
+    assert_eq!(last(&running), expected);
+    running.get("/v1/objects?after=o1").await;
+    let after = Some("o1".to_owned());
+    assert_eq!(last(&running), Request::Objects { kind: None, after });
+    let long = "x".repeat(5000);
+    for bad in [
+        "/v1/resolve/a?count=-1",
+        "/v1/resolve/a?count=4294967296",
+        "/v1/resolve/a?count=1&count=2",
+        "/v1/resolve/a?at_least=4",
+        "/v1/resolve/a?wait=1h",
+        "/v1/resolve/a?wait=",
+        "/v1/resolve/a?other=1",
+        "/v1/resolve?type=t&choose=best",
+        "/v1/resolve?choose=all",
+        "/v1/adapters?x=1",
+        "/v1/objects?type=t&type=t",
+        "/v1/watch?subject=servers",
+        "/v1/watch?after=here",
+        "/v1/watch?poll=61s",
+        "/v1/locate",
+        "/v1/locate?id=a,,b",
+        &format!("/v1/locate?id={}", "a,".repeat(1001)),
+        &format!("/v1/locate?id={long}"),
+    ] {
+        let got = running.get(bad).await;
+        let start: String = bad.chars().take(60).collect();
+        assert_eq!((got.status, got.error_code().as_str()), (400, "invalid"), "{start}");
+        assert!(got.body.len() < 600, "{start}: {}", got.body);
+    }
+}
+
+fn part(sequence: Option<u64>, snapshot: bool, id: &str) -> Response {
+    Response::Observed(Observed {
+        position: sequence.map(|sequence| Position {
+            stream: "r1-x-1".to_owned(),
+            sequence,
+        }),
+        snapshot,
+        first: snapshot,
+        changes: vec![RowChange {
+            subject: Subject::Object,
+            id: id.to_owned(),
+            row: None,
+        }],
+        version: "1.2".to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_with_a_change_or_in_time() {
+    let running = start().await;
+    let nothing = running
+        .get("/v1/watch?poll=100ms&after=r1-x-1.7&subject=object,server")
+        .await;
+    let expected = json!({ "position": "r1-x-1.7", "snapshot": false, "changes": [], "version": null });
+    assert_eq!((nothing.status, nothing.json()), (200, expected));
+    let asked = running.fake.asked.lock().unwrap().last().cloned();
+    let after = Some("r1-x-1.7".parse().unwrap());
+    let subjects = vec![Subject::Object, Subject::Server];
+    assert_eq!(asked, Some(Request::Observe { subjects, after }));
+    *running.fake.told.lock().unwrap() = vec![part(None, true, "o1"), part(Some(9), true, "o2")];
+    let all = running.get("/v1/watch?poll=20s").await.json();
+    assert_eq!((&all["position"], &all["snapshot"]), (&json!("r1-x-1.9"), &json!(true)));
+    assert_eq!(all["changes"].as_array().map(Vec::len), Some(2));
+    let failure = Failure::new(ErrorCode::NotMaster, "a node", "ask a registry");
+    *running.fake.told.lock().unwrap() = vec![Response::Failed(failure)];
+    for path in ["/v1/watch", "/v1/watch?poll=1s", "/v1/locate?id=a"] {
+        assert_eq!(running.get(path).await.status, 409, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn events_carry_their_place_and_a_stuck_reader_costs_the_others_nothing() {
+    let running = start().await;
+    *running.fake.told.lock().unwrap() = vec![part(Some(1), true, "o1"), part(Some(2), false, "o2")];
+    let mut stuck = Vec::new();
+    for _ in 0..STREAMS_MAX {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let request = "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: r1-x-1.1\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stuck.push(stream);
+    }
+    let mut text = String::new();
+    let mut first = stuck.remove(0);
+    while !text.contains("id: r1-x-1.2") {
+        let mut bytes = [0; 4096];
+        let count = timeout(Duration::from_secs(10), first.read(&mut bytes))
+            .await
+            .expect("events come")
+            .unwrap();
+        text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+    assert!(text.contains("content-type: text/event-stream"), "{text}");
+    for words in ["event: snapshot", "id: r1-x-1.1", "event: change", "\"id\":\"o2\""] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    let asked = running.fake.asked.lock().unwrap().last().cloned();
+    let (subjects, after) = (Vec::new(), Some("r1-x-1.1".parse().unwrap()));
+    assert_eq!(asked, Some(Request::Observe { subjects, after }));
+    // No more streams, but everything else.
+    let mut seen = 0;
+    while running.fake.kept.lock().unwrap().len() < STREAMS_MAX {
+        seen += 1;
+        assert!(seen < 10_000, "the streams do not begin");
+        tokio::task::yield_now().await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    let full = running.get("/v1/watch").await;
+    assert_eq!((full.status, full.error_code().as_str()), (503, "overloaded"));
+    assert!(full.head.contains("retry-after"));
+    assert_eq!(running.get("/live").await.status, 200);
+    drop(first);
+    drop(stuck);
+}
+
+/// Whatever is said first, what was smuggled behind it is never answered as a request of its own where another reader
+/// would take it for a body.
+#[tokio::test]
+async fn nothing_is_smuggled() {
+    let running = start().await;
+    let inner = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let length = inner.len();
+    let host = "Host: localhost\r\n";
+    let cases = [
+        format!("GET /live HTTP/1.1\r\n{host}Content-Length: {length}\r\n\r\n{inner}"),
+        format!(
+            "GET /live HTTP/1.1\r\n{host}Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
+        ),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Content-Length: 0\r\nContent-Length: {length}\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Content-Length: +{length}\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Content-Length : {length}\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding : chunked\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding: xchunked\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}X: a\r\n Content-Length: {length}\r\n\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nzz\r\n{inner}"),
+        format!("GET /live HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{inner}"),
+        format!("GET /live HTTP/1.0\r\n{host}Content-Length: {length}\r\n\r\n{inner}"),
+        format!("GET /live\r\n\r\n{inner}"),
+    ];
+    for case in cases {
+        let got = running.raw(&case).await;
+        let whole = format!("{}\r\n\r\n{}", got.head, got.body);
+        assert!(!whole.contains("there is nothing at /smuggled"), "{case:?}\n{whole}");
+        assert!(matches!(got.status, 0 | 400 | 413 | 505), "{case:?}\n{whole}");
+    }
+    // Two honest ones on one connection are both answered.
+    let two = format!("GET /live HTTP/1.1\r\n{host}\r\nGET /smuggled HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+    let got = running.raw(&two).await;
+    assert!(
+        got.status == 200 && got.body.contains("there is nothing at /smuggled"),
+        "{}",
+        got.body
+    );
 }
 
 #[tokio::test]

@@ -313,6 +313,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Find { .. } => "find",
         Request::Locate { .. } => "locate",
         Request::Observe { .. } => "observe",
+        Request::ScrapeTargets => "scrape-targets",
         Request::Adapters { .. } => "adapters",
         Request::Objects { .. } => "objects",
         Request::PutObject { .. } => "put-object",

@@ -173,6 +173,9 @@ pub struct Server {
     /// For people and programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Where Prometheus scrapes it. Default: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Scrape>,
     /// The first of its allocatables that a session takes claims the whole server. Default: only with `session` activation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive: Option<bool>,
@@ -236,6 +239,17 @@ pub struct Limits {
     /// Processes and threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<u64>,
+}
+
+/// Where Prometheus scrapes a server, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrape {
+    /// The adapter, by name; its endpoint is `http` or `https`.
+    pub adapter: String,
+    /// The path. Default `/metrics`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// When a failing server is disabled, as written.

@@ -3,7 +3,7 @@
 use super::descriptor::Balance;
 use super::fault::shown;
 use super::measure::{duration_text, processors_text, size_text};
-use super::spec::{Activation, DisableAfter, Ready};
+use super::spec::{Activation, DisableAfter, Ready, Scrape};
 use crate::pure::base::{AdapterId, GroupId, PeerName, Signal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -63,6 +63,7 @@ show! {
         Ready::Notify => "notify".to_owned(),
         Ready::After(time) => format!("after {}", duration_text(*time)),
     },
+    Scrape => |scrape| format!("{} {}", scrape.adapter, scrape.path),
     DisableAfter => |after| {
         let period = after.period.map_or_else(|| "good".to_owned(), duration_text);
         format!("{} failures, for {period}", after.failures)

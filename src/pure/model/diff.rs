@@ -136,6 +136,7 @@ fn compare_servers(
         compare_files(old, new, details),
         details.field("disable_after", &old.disable_after, &new.disable_after),
         details.map("label", &old.labels, &new.labels),
+        details.field("metrics", &old.metrics, &new.metrics),
         details.field("exclusive", &old.exclusive, &new.exclusive),
         compare_places(old, new, details),
     ];

@@ -34,6 +34,7 @@ impl Server {
             output: part(self.output.as_ref(), base.output.as_ref(), output),
             logs: map(&self.logs, &base.logs),
             labels: map(&self.labels, &base.labels),
+            metrics: either(self.metrics.as_ref(), base.metrics.as_ref()),
             exclusive: self.exclusive.or(base.exclusive),
             files: list(&self.files, &base.files, |file| &file.name, file, reading),
             adapters: list(

@@ -38,6 +38,7 @@ pub(super) fn check_server(place: &Place, spec: &ServerSpec, groups: &BTreeSet<&
         check.port_name(name);
     }
     check.labels(spec);
+    check.scrape(spec);
     if let Some(user) = spec.user.as_ref().filter(|user| !is_user(user)) {
         let message = format!("user \"{}\" is no user name and no user number", shown(user));
         check.fault("user".into(), &message);
@@ -132,6 +133,22 @@ impl Check<'_> {
         }
     }
 
+    fn scrape(&mut self, spec: &ServerSpec) {
+        let Some(scrape) = &spec.metrics else { return };
+        check_path(self.place, ("metrics", "path"), &scrape.path, self.faults);
+        let adapter = spec.adapters.iter().find(|adapter| adapter.name == scrape.adapter);
+        let name = shown(&scrape.adapter);
+        let is_http = |endpoint: &str| endpoint.starts_with("http://") || endpoint.starts_with("https://");
+        let message = match adapter {
+            None => format!("metrics.adapter names adapter \"{name}\", which this server does not have"),
+            Some(adapter) if !is_http(&adapter.endpoint) => {
+                let endpoint = shown(&adapter.endpoint);
+                format!("metrics.adapter wants an http or https endpoint, that of adapter {name} is \"{endpoint}\"")
+            }
+            Some(_) => return,
+        };
+        self.fault(Field::Part("metrics", "adapter"), &message);
+    }
     fn labels(&mut self, spec: &ServerSpec) {
         for (name, value) in &spec.labels {
             self.name("labels", name);
@@ -193,7 +210,7 @@ fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
     let (part, name) = match &spec.ready {
         Ready::Tcp(name) => ("tcp", name),
         Ready::Http { adapter, path } => {
-            check_path(place, path, faults);
+            check_path(place, ("ready", "path"), path, faults);
             ("http", adapter)
         }
         Ready::After(time) if *time > spec.activation_timeout => {
@@ -221,11 +238,11 @@ fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
 }
 
 /// The path of a GET, which must fit into one line of a request.
-fn check_path(place: &Place, path: &str, faults: &mut Faults) {
+fn check_path(place: &Place, (table, part): (&'static str, &'static str), path: &str, faults: &mut Faults) {
     if !path.starts_with('/') || path.len() > URI_BYTES_MAX || !path.bytes().all(|b| b.is_ascii_graphic()) {
         let rule = "starts with '/', has no blanks and at most 2048 letters";
-        let message = format!("ready.path \"{}\" is refused: a path {rule}", shown(path));
-        faults.add(place.field(Field::Part("ready", "path")), message);
+        let message = format!("{table}.{part} \"{}\" is refused: a path {rule}", shown(path));
+        faults.add(place.field(Field::Part(table, part)), message);
     }
 }
 

@@ -63,6 +63,15 @@ pub struct Limits {
     pub tasks: Option<u64>,
 }
 
+/// Where Prometheus scrapes a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scrape {
+    /// The adapter, by name.
+    pub adapter: String,
+    /// The path, with its leading slash.
+    pub path: String,
+}
+
 /// How a server is asked to end; SIGKILL follows after the deactivation timeout in either case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
@@ -162,6 +171,9 @@ pub struct ServerSpec {
     /// For people and programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Where Prometheus scrapes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Scrape>,
     /// The first of its allocatables that a session takes claims the whole server.
     #[serde(default, skip_serializing_if = "is_default")]
     pub exclusive: bool,
@@ -191,6 +203,7 @@ impl ServerSpec {
             files: Vec::new(),
             disable_after: None,
             labels: BTreeMap::new(),
+            metrics: None,
             exclusive: false,
         }
     }

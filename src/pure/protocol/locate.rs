@@ -8,6 +8,7 @@ pub use crate::pure::locator::registration::{
 pub use crate::pure::locator::{Location, Place};
 use crate::pure::model::Balance;
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -197,6 +198,25 @@ pub struct ObjectRow {
     pub adapter: String,
     /// The group that it lives in; empty for one of an adapter.
     pub group: String,
+}
+
+/// A server that Prometheus is to scrape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrapeTarget {
+    /// The server.
+    pub server: String,
+    /// Its application.
+    pub application: String,
+    /// Its node.
+    pub node: String,
+    /// Its state.
+    pub state: ServerState,
+    /// Its endpoint, `http` or `https`.
+    pub endpoint: String,
+    /// The path there.
+    pub path: String,
+    /// The server's own labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// An update of a well-known object that was acknowledged.

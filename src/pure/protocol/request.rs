@@ -3,7 +3,8 @@
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
 use super::locate::{
-    AdapterRow, Choose, Found, Location, ObjectReport, ObjectRow, Observed, Position, Register, Registered, Subject,
+    AdapterRow, Choose, Found, Location, ObjectReport, ObjectRow, Observed, Position, Register, Registered,
+    ScrapeTarget, Subject,
 };
 use super::node::{ExplainReport, NodeDetail};
 use super::report::{
@@ -92,6 +93,8 @@ pub enum Request {
         /// Only those after this id.
         after: Option<String>,
     },
+    /// Which servers Prometheus is to scrape.
+    ScrapeTargets,
     /// Add a well-known object that no application holds, or change it.
     PutObject {
         /// The object.
@@ -375,6 +378,7 @@ pub enum Response {
     Adapters(Vec<AdapterRow>),
     /// Of `Objects`; whether there are more.
     Objects(Vec<ObjectRow>, bool),
+    ScrapeTargets(Vec<ScrapeTarget>),
     ObjectStored(ObjectReport),
     Registered(Registered),
     /// Of `Unregister`; false: there was none.

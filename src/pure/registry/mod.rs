@@ -30,6 +30,7 @@ pub mod payload;
 pub mod peer;
 pub mod query;
 pub mod requests;
+mod scrape;
 mod seal;
 mod seat;
 pub mod state;

@@ -212,6 +212,7 @@ pub fn same_process(old: &ServerSpec, new: &ServerSpec) -> bool {
         files: new.files.clone(),
         disable_after: new.disable_after,
         labels: new.labels.clone(),
+        metrics: new.metrics.clone(),
         exclusive: new.exclusive,
         adapters: published(spec),
         ..spec.clone()

@@ -16,6 +16,13 @@ async fn busy() -> Grid {
     let text = Text::new("one")
         .web("n1", "web-1", "always")
         .web("n2", "web-2", "on-demand");
+    // The first one is scraped, by what it says itself.
+    let scraped = text.as_str().replacen(
+        "activation = \"always\"",
+        "activation = \"always\"\nmetrics = { adapter = \"http\" }\nlabels = { tier = \"gold\" }",
+        1,
+    );
+    let text = Text::new("one").more(scraped.split_once('\n').map_or("", |(_, rest)| rest));
     grid.apply(&["r1"], &text).await;
     grid.active(&["r1"], &["web-1"]).await;
     grid.answer(&["r2"], &["web-1", "web-2"]).await;
@@ -128,7 +135,11 @@ async fn prometheus_finds_every_peer_and_all_are_up() {
             rows.iter()
                 .any(|row| row["metric"]["peer"] == **name && row["value"][1] == "1")
         };
-        if rows.len() == PEERS.len() && PEERS.iter().all(up) {
+        let server = rows.iter().any(|row| {
+            let metric = &row["metric"];
+            metric["server"] == "web-1" && metric["job"] == "floe-servers" && row["value"][1] == "1"
+        });
+        if rows.len() == PEERS.len() + 1 && PEERS.iter().all(up) && server {
             Ok(())
         } else {
             Err(answer)
@@ -151,6 +162,246 @@ async fn prometheus_finds_every_peer_and_all_are_up() {
         },
     )
     .await;
+    // What the server says of itself, found through the grid.
+    until("the server's own metric is there", async || {
+        let query = "dev_web_greetings_total%7Bapplication%3D%22one%22%2Cnode%3D%22n1%22%7D";
+        let answer = get(&format!("http://{}/api/v1/query?query={query}", port.address)).await;
+        if answer.contains("\"server\":\"web-1\"") {
+            Ok(())
+        } else {
+            Err(answer)
+        }
+    })
+    .await;
     child.kill().expect("it can be ended");
     child.wait().expect("it has ended");
+}
+
+/// Does a value fit a schema of the description? Only the words that the description uses are known.
+fn check(document: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    let words = schema.as_object().expect("a schema is an object");
+    for (word, rule) in words {
+        match word.as_str() {
+            "$ref" => {
+                let path = rule
+                    .as_str()
+                    .and_then(|path| path.strip_prefix('#'))
+                    .expect("a local reference");
+                let target = document.pointer(path).unwrap_or_else(|| panic!("{path} is not there"));
+                check(document, target, value, place, faults);
+            }
+            "oneOf" => {
+                let fits = |schema: &Value| {
+                    let mut faults = Vec::new();
+                    check(document, schema, value, place, &mut faults);
+                    faults.is_empty()
+                };
+                if !rule.as_array().expect("a list").iter().any(fits) {
+                    faults.push(format!("{place} fits none of {rule}: {value}"));
+                }
+            }
+            "type" => {
+                let fits = match rule.as_str().expect("a type") {
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "number" => value.is_number(),
+                    "boolean" => value.is_boolean(),
+                    "array" => value.is_array(),
+                    "object" => value.is_object(),
+                    "null" => value.is_null(),
+                    other => panic!("the test does not know type {other}"),
+                };
+                if !fits {
+                    faults.push(format!("{place} is no {rule}: {value}"));
+                }
+            }
+            "enum" if !rule.as_array().expect("a list").contains(value) => {
+                faults.push(format!("{place} is none of {rule}: {value}"));
+            }
+            "required" => {
+                for name in rule.as_array().expect("a list") {
+                    if value.get(name.as_str().expect("a name")).is_none() {
+                        faults.push(format!("{place} has no {name}: {value}"));
+                    }
+                }
+            }
+            "properties" => {
+                for (name, schema) in rule.as_object().expect("an object") {
+                    if let Some(inner) = value.get(name) {
+                        check(document, schema, inner, &format!("{place}.{name}"), faults);
+                    }
+                }
+            }
+            "additionalProperties" => {
+                for (name, inner) in value.as_object().into_iter().flatten() {
+                    check(document, rule, inner, &format!("{place}.{name}"), faults);
+                }
+            }
+            "items" => {
+                for (index, inner) in value.as_array().into_iter().flatten().enumerate() {
+                    check(document, rule, inner, &format!("{place}[{index}]"), faults);
+                }
+            }
+            "enum" | "description" => {}
+            other => panic!("the test does not know {other}: teach it"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_are_what_the_description_says() {
+    let grid = busy().await;
+    grid.floe_at(
+        &["r1"],
+        &["object", "add", "o", "--adapter", "web-1.http", "--type", "t"],
+    )
+    .await
+    .done();
+    let fetch = async |path: &str| {
+        let answer = get(&format!("http://{}{path}", grid.http("r1"))).await;
+        let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
+        (status, body(&answer).to_owned())
+    };
+    let (status, text) = fetch("/v1/openapi.json").await;
+    assert_eq!(status, "200");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let mut faults = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let get = &methods["get"];
+        let asked = match path.as_str() {
+            "/v1/resolve" => "/v1/resolve?type=t&choose=all".to_owned(),
+            "/v1/watch" => "/v1/watch?poll=1s".to_owned(),
+            // A stream has no end: what it says is looked at elsewhere.
+            "/v1/locate" => continue,
+            path => path.replace("{id}", "web-1.http").replace("{name}", "one"),
+        };
+        let (status, text) = fetch(&asked).await;
+        assert_eq!(status, "200", "{asked}: {text}");
+        let schema = &get["responses"]["200"]["content"]["application/json"]["schema"];
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{asked}: {error}: {text}"));
+        check(&document, schema, &value, path, &mut faults);
+        // What it does not allow, it refuses as it says.
+        for parameter in get["parameters"].as_array().into_iter().flatten() {
+            assert!(
+                parameter["name"].is_string() && parameter["description"].is_string(),
+                "{path}"
+            );
+        }
+    }
+    let error = &document["components"]["schemas"]["Error"];
+    for (path, code) in [
+        ("/v1/resolve/nobody", "404"),
+        ("/v1/resolve/a?count=x", "400"),
+        ("/v1/nothing", "404"),
+    ] {
+        let (status, text) = fetch(path).await;
+        assert_eq!(status, code);
+        check(
+            &document,
+            error,
+            &serde_json::from_str(&text).expect("JSON"),
+            path,
+            &mut faults,
+        );
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    // And nothing is served that it does not describe.
+    let described: Vec<&String> = document["paths"].as_object().expect("paths").keys().collect();
+    let metrics = get(&format!("http://{}/metrics", grid.http("r1"))).await;
+    let routes = metrics
+        .lines()
+        .filter(|line| line.starts_with("floe_http_requests_total{"));
+    for line in routes.filter(|line| line.contains("route=\"/v1/")) {
+        let route = line
+            .split("route=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("a label");
+        assert!(described.iter().any(|path| *path == route), "{route} is not described");
+    }
+}
+
+#[tokio::test]
+async fn curl_finds_a_server_and_events_go_on_where_they_were() {
+    let grid = busy().await;
+    let r2 = grid.http("r2");
+    let found = Command::new("curl")
+        .args(["-s", &format!("http://{r2}/v1/resolve/web-1.http")])
+        .output();
+    let found = match found {
+        Ok(found) => serde_json::from_slice::<Value>(&found.stdout).expect("JSON"),
+        Err(error) => {
+            let must = std::env::var("CI").is_ok_and(|ci| ci == "true");
+            assert!(!must, "run curl: {error}; install the Debian package curl");
+            return;
+        }
+    };
+    let endpoint = found["endpoints"][0].as_str().expect("an endpoint");
+    assert!(get(endpoint).await.ends_with("hello from web-1\n"));
+
+    // A stream is read to its snapshot and cut; what changes meanwhile is told to who comes back with its place.
+    let (mut text, _) = stream(&r2, "/v1/watch?subject=object", "", "event: snapshot").await;
+    let place = text
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))
+        .expect("a place")
+        .to_owned();
+    for id in ["o1", "o2"] {
+        grid.floe_at(&["r1"], &["object", "add", id, "--adapter", "web-1.http"])
+            .await
+            .done();
+    }
+    let header = format!("Last-Event-ID: {place}\r\n");
+    (text, _) = stream(&r2, "/v1/watch?subject=object", &header, "\"id\":\"o2\"").await;
+    assert!(
+        !text.contains("event: snapshot") && text.contains("\"id\":\"o1\""),
+        "{text}"
+    );
+    // The same by a long poll, and how followed ids stand.
+    let poll = get(&format!("http://{r2}/v1/watch?subject=object&poll=20s&after={place}")).await;
+    assert!(body(&poll).contains("\"id\":\"o1\""), "{poll}");
+    let (text, mut open) = stream(&r2, "/v1/locate?id=web-1.http,nobody", "", "nobody").await;
+    assert!(text.contains("event: location") && text.contains(endpoint), "{text}");
+    grid.floe_at(&["r1"], &["server", "stop", "web-1"]).await.done();
+    let mut more = String::new();
+    while !more.contains("\"places\":[]") {
+        read_some(&mut open, &mut more).await;
+    }
+    // A node has no stream, and says who has.
+    let refused = get(&format!("http://{}/v1/watch", grid.http("n1"))).await;
+    assert!(
+        refused.starts_with("HTTP/1.1 409 ") && refused.contains("ask a registry"),
+        "{refused}"
+    );
+}
+
+/// Opens a stream of events and reads until these words have come.
+async fn stream(
+    address: &floe::pure::base::Address,
+    path: &str,
+    header: &str,
+    wanted: &str,
+) -> (String, tokio::net::TcpStream) {
+    use tokio::io::AsyncWriteExt as _;
+    let mut stream = tokio::net::TcpStream::connect(address.to_string())
+        .await
+        .expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut text = String::new();
+    while !text.contains(wanted) {
+        read_some(&mut stream, &mut text).await;
+    }
+    (text, stream)
+}
+
+async fn read_some(stream: &mut tokio::net::TcpStream, text: &mut String) {
+    use tokio::io::AsyncReadExt as _;
+    let mut bytes = [0; 4096];
+    let read = tokio::time::timeout(super::grid::PATIENCE, stream.read(&mut bytes)).await;
+    let count = read
+        .unwrap_or_else(|_| panic!("nothing more after {text}"))
+        .expect("it goes on");
+    assert!(count > 0, "it ended after {text}");
+    text.push_str(&String::from_utf8_lossy(&bytes[..count]));
 }

@@ -6,7 +6,7 @@ use super::super::measure::{parse_duration, parse_processors, parse_size};
 use super::super::place::Field;
 use super::super::properties::Sets;
 use super::super::spec::{
-    Activation, DisableAfter, Limits, Output, PropertyFile, Ready, ServerSpec, Stop, TIMEOUT_DEFAULT,
+    Activation, DisableAfter, Limits, Output, PropertyFile, Ready, Scrape, ServerSpec, Stop, TIMEOUT_DEFAULT,
 };
 use super::super::substitute::{port_of, variables_of};
 use super::{HARMLESS, Reader, TIMEOUT_MAX};
@@ -59,6 +59,7 @@ impl Reader<'_, '_> {
             logs: self.map("log", &written.logs, Self::deferred),
             disable_after: written.disable_after.as_ref().map(|after| self.disable_after(after)),
             labels: self.map("labels", &written.labels, Self::finished),
+            metrics: written.metrics.as_ref().and_then(|metrics| self.scrape(metrics)),
             // A session holds the whole process that runs for it.
             exclusive: written.exclusive == Some(true) || activation == Activation::Session,
             adapters: written
@@ -98,6 +99,15 @@ impl Reader<'_, '_> {
             _ if notify => Ready::Notify,
             _ => Ready::AtOnce,
         }
+    }
+
+    fn scrape(&mut self, written: &descriptor::Scrape) -> Option<Scrape> {
+        let path = match &written.path {
+            None => Some("/metrics".to_owned()),
+            Some(path) => self.finished(Field::Part("metrics", "path"), path),
+        };
+        let adapter = self.finished(Field::Part("metrics", "adapter"), &written.adapter)?;
+        path.map(|path| Scrape { adapter, path })
     }
 
     fn limits(&mut self, written: Option<&descriptor::Limits>) -> Limits {

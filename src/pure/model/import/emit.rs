@@ -21,7 +21,7 @@ const SECTIONS: [&str; 9] = [
     "server",
 ];
 /// The order of keys elsewhere, in all kinds of tables; those that are not named follow by the alphabet.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 34] = [
     "name",
     "id",
     "template",
@@ -48,6 +48,7 @@ const KEYS: [&str; 33] = [
     "output",
     "log",
     "labels",
+    "metrics",
     "use",
     "set",
     "file",

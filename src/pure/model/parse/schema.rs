@@ -117,6 +117,7 @@ pub(super) static SERVER: Schema = Schema {
         ("output", Table(&OUTPUT)),
         ("log", Map(&TEXT)),
         ("labels", Map(&TEXT)),
+        ("metrics", Table(&SCRAPE)),
         ("exclusive", Boolean),
         ("file", Tables(&FILE)),
         ("adapter", Tables(&ADAPTER)),
@@ -145,6 +146,11 @@ pub(super) static LIMITS: Schema = Schema {
     what: "limits",
     keys: &[("cpu", Text), ("memory", Text), ("files", SIZE), ("tasks", SIZE)],
     required: &[],
+};
+pub(super) static SCRAPE: Schema = Schema {
+    what: "metrics",
+    keys: &[("adapter", Text), ("path", Text)],
+    required: &["adapter"],
 };
 pub(super) static DISABLE_AFTER: Schema = Schema {
     what: "disable_after",

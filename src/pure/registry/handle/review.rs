@@ -30,6 +30,7 @@ impl Registry {
             | Request::Find { .. }
             | Request::Locate { .. }
             | Request::Observe { .. }
+            | Request::ScrapeTargets
             | Request::Adapters { .. }
             | Request::Objects { .. }
             | Request::Watch
