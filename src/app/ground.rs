@@ -194,7 +194,7 @@ async fn resolve(address: &Address) -> Option<SocketAddr> {
 }
 
 /// TCP and UDP on one port number.
-async fn bind_pair(listen: &Address) -> Result<(TcpListener, std::net::UdpSocket), Failure> {
+pub(super) async fn bind_pair(listen: &Address) -> Result<(TcpListener, std::net::UdpSocket), Failure> {
     let mut last = None;
     for _ in 0..if listen.port() == 0 { PORT_TRIES } else { 1 } {
         let tcp = TcpListener::bind(listen.to_string()).await;

@@ -6,13 +6,14 @@
 
 use super::failure::Failure;
 use super::gauges::{self, Gauges};
-use super::ground::{Ground, SharedIdentity};
+use super::ground::{Ground, SharedIdentity, bind_pair};
 use super::initdb;
 pub use super::initdb::Wanted;
 use super::observers::{Newcomer, Observers};
 use super::outside::{INBOX, Outside};
 use crate::io::clock;
 use crate::io::config::{self, Kind};
+use crate::io::dns;
 use crate::io::net::{Arrival, Reader, Reads, Replier};
 use crate::io::store::Database as Store;
 use crate::io::telemetry::logging::Chain;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
@@ -126,6 +128,7 @@ impl Shell {
         tokio::spawn(Observers::new(stream, seen, coming, metrics.clone()).run());
         let reader: Reader = Arc::new(ViewReader::new(view.clone(), metrics.clone()));
         let first = first_record(&ground.card, core.promise());
+        serve_dns(&config, &view, &metrics).await?;
         let identity = ground.identity.clone();
         let folder = ground.folder.path().to_owned();
         let outside = Outside::open(&config, ground, metrics.clone(), first, reader).await?;
@@ -376,6 +379,27 @@ impl Reads for ViewReader {
         }
         true
     }
+}
+
+/// Answers DNS from the view, where that is configured.
+async fn serve_dns(config: &config::Config, view: &Arc<ArcSwap<View>>, metrics: &Metrics) -> Result<(), Failure> {
+    let Some(section) = &config.dns else {
+        return Ok(());
+    };
+    let (tcp, udp) = bind_pair(&section.listen).await?;
+    udp.set_nonblocking(true)
+        .map_err(Failure::at("set up the DNS socket"))?;
+    let udp = UdpSocket::from_std(udp).map_err(Failure::at("set up the DNS socket"))?;
+    let address = tcp.local_addr().map_err(Failure::at("read the own address"))?;
+    tracing::info!(%address, zone = %format_args!("{}.floe.", config.grid), "answering dns");
+    let zone = dns::Zone::new(&config.grid, section.ttl, address.ip());
+    let view = view.clone();
+    let look: dns::Look = Arc::new(move |id| match view.load().active_endpoints(id) {
+        Some(endpoints) => dns::Looked::Known(endpoints),
+        None => dns::Looked::Unknown,
+    });
+    tokio::spawn(dns::serve(udp, tcp, zone, look, metrics.clone()));
+    Ok(())
 }
 
 fn first_record(card: &PeerCard, promise: crate::pure::lineage::Epoch) -> Record {

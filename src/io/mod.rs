@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod gossip;
 pub mod http;
 pub mod net;

@@ -4,7 +4,7 @@ use super::checks;
 use super::fault::{Fault, Origin};
 use super::getters::Getters;
 use super::layers::Values;
-use super::sections::{Config, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
+use super::sections::{Config, Dns, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
 use super::shape::Shaped;
 use crate::pure::base::Address;
 use crate::pure::lineage::sight::Sight;
@@ -23,6 +23,7 @@ pub(super) fn build(
     let grid = getters.parse("grid");
     let peer = getters.peer();
     let http = getters.http();
+    let dns = getters.dns();
     let gossip = getters.gossip();
     let kind = getters.kind(wanted, peer.as_ref().map(|peer| &peer.advertise));
     let log = getters.log();
@@ -32,6 +33,7 @@ pub(super) fn build(
         grid: grid?,
         peer: peer?,
         http,
+        dns,
         gossip: gossip?,
         kind: kind?,
         log: log?,
@@ -106,6 +108,23 @@ impl Getters<'_> {
             self.faults.push(Fault::new(origin.clone(), "http.listen", message));
         }
         self.parse("http.listen").map(|listen| Http { listen })
+    }
+
+    fn dns(&mut self) -> Option<Dns> {
+        if let Some(origin) = self.values.sections.get("dns") {
+            let fault = if self.values.sections.contains_key("node") {
+                Some("a node answers no DNS: ask a registry, and leave [dns] out here")
+            } else if self.values.get("dns.listen").is_none() {
+                Some("missing: write it, or leave [dns] out to answer no DNS")
+            } else {
+                None
+            };
+            let fault = fault.map(|message| Fault::new(origin.clone(), "dns.listen", message));
+            self.faults.extend(fault);
+        }
+        let ttl = self.duration("dns.ttl");
+        let listen = self.parse("dns.listen")?;
+        ttl.map(|ttl| Dns { listen, ttl })
     }
 
     fn gossip(&mut self) -> Option<Gossip> {
@@ -236,7 +255,7 @@ impl Getters<'_> {
         if self.switch("gossip.insecure") != Some(false) {
             return;
         }
-        for path in ["peer.listen", "http.listen"] {
+        for path in ["peer.listen", "http.listen", "dns.listen"] {
             let Some((Some(Shaped::Text(text)), origin)) = self.values.get(path) else {
                 continue;
             };

@@ -130,7 +130,7 @@ fn unknown_at_top(name: &str, is_section: bool, origin: Origin) -> Fault {
         )
     };
     let message = meant.map_or_else(
-        || format!("no such {what}; floe knows grid, [peer], [http], [gossip], [registry], [node], [log]"),
+        || format!("no such {what}; floe knows grid, [peer], [http], [dns], [gossip], [registry], [node], [log]"),
         |meant| format!("no such {what}; nearest: {meant}"),
     );
     Fault::new(origin, name, message)

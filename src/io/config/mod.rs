@@ -24,7 +24,7 @@ pub use environment::Environment;
 pub use fault::{Fault, Faults, Origin};
 pub use load::{Flag, Overrides, Reading, Shown, load, read};
 pub use schema::{KEYS, Key, Preset};
-pub use sections::{Config, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
+pub use sections::{Config, Dns, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
 pub use shape::{Shape, decimal};
 
 #[cfg(test)]

@@ -48,7 +48,9 @@ fn samples_load() {
 #[test]
 fn samples_show_every_key_with_its_default() {
     for (name, text, other_kind) in SAMPLES {
-        for key in KEYS.iter().filter(|key| key.section() != other_kind) {
+        // Only registries answer DNS.
+        let other = |section: &str| section == other_kind || (other_kind == "registry" && section == "dns");
+        for key in KEYS.iter().filter(|key| !other(key.section())) {
             let values = values_of(text, key.section(), key.name());
             assert!(!values.is_empty(), "{name} does not show {}", key.path);
             if let Preset::Is(default) = key.preset {
@@ -68,7 +70,8 @@ fn values_of(text: &str, section: &str, wanted: &str) -> Vec<String> {
     let mut here = "";
     let mut values = Vec::new();
     for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        let uncommented = line.strip_prefix('#').unwrap_or(line);
+        if let Some(name) = uncommented.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             here = name;
         } else if let Some((key, value)) = line.trim_start_matches('#').split_once(" = ")
             && here == section

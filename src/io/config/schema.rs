@@ -95,6 +95,18 @@ pub const KEYS: &[Key] = &[
         "metrics, health and /v1, HOST:PORT",
     ),
     key(
+        "dns.listen",
+        Text,
+        Without("no DNS is answered"),
+        "SRV, A and AAAA records under GRID.floe., HOST:PORT for UDP and TCP; registries only",
+    ),
+    key(
+        "dns.ttl",
+        between(0, 3_600_000),
+        Is("1s"),
+        "how long answers may be kept by whoever asks",
+    ),
+    key(
         "gossip.interval",
         between(50, 10_000),
         Is("500ms"),

@@ -16,6 +16,8 @@ pub struct Config {
     pub peer: Peer,
     /// Where it serves HTTP; `None` for nowhere.
     pub http: Option<Http>,
+    /// Where it answers DNS; `None` for nowhere. Registries only.
+    pub dns: Option<Dns>,
     /// How it gossips.
     pub gossip: Gossip,
     /// What it is.
@@ -50,6 +52,12 @@ impl Config {
                 http.listen
             ));
         }
+        if let Some(dns) = self.dns.as_ref().filter(|dns| open(&dns.listen)) {
+            warnings.push(format!(
+                "answering DNS on {}: anybody who reaches it can ask where things are",
+                dns.listen
+            ));
+        }
         warnings
     }
 }
@@ -74,6 +82,15 @@ pub struct Peer {
 pub struct Http {
     /// Where it is served. Port 0: the system chooses.
     pub listen: Address,
+}
+
+/// `[dns]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// Where it answers, UDP and TCP on one number. Port 0: the system chooses.
+    pub listen: Address,
+    /// How long answers may be kept by whoever asks.
+    pub ttl: Duration,
 }
 
 /// `[gossip]`.

@@ -8,7 +8,7 @@ use crate::pure::lineage::Serial;
 use crate::pure::locator::find::{self, Finding};
 use crate::pure::locator::resolve::{group_of, resolve};
 use crate::pure::locator::{Resolution, ResolvedKind, ServerPlace, Wish, glance, locate};
-use crate::pure::model::ObjectHome;
+use crate::pure::model::{Balance, ObjectHome};
 use crate::pure::protocol::locate::{
     AdapterRow, Choose, Found, FoundRow, LOCATE_IDS_MAX, Location, ObjectRow, ROWS_MAX,
 };
@@ -211,6 +211,18 @@ impl View {
             more,
             version: self.end.to_string(),
         }))
+    }
+
+    /// The active endpoints of an id, best first, without starting anything or taking a turn; `None` for one that nobody knows.
+    pub fn active_endpoints(&self, id: &str) -> Option<Vec<String>> {
+        let mut location = locate(&self.deployment, self, id, "");
+        location.kind?;
+        match location.balance {
+            Balance::Ordered => location.places.sort_by_key(|place| place.priority),
+            Balance::Adaptive => location.places.sort_by_key(|place| place.load),
+            Balance::Random | Balance::RoundRobin => {}
+        }
+        Some(location.places.into_iter().map(|place| place.endpoint).collect())
     }
 
     /// How these ids stand.

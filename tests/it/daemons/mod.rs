@@ -11,6 +11,7 @@ mod crashes;
 mod deployment;
 mod dev;
 mod disk;
+mod dns;
 mod durability;
 mod examples;
 mod finding;

@@ -168,6 +168,15 @@ pub const CATALOGUE: &[Metric] = &[
         On::Registry,
         "Replicas that follow this registry.",
     ),
+    counter(
+        "floe_dns_queries_total",
+        On::Registry,
+        &[label(
+            "outcome",
+            &["answered", "no-data", "no-such-name", "refused", "malformed"],
+        )],
+        "DNS questions, by how they ended.",
+    ),
     gauge(
         "floe_observers",
         On::Registry,

@@ -132,6 +132,7 @@ handles!(
         serial: gauge "floe_registry_serial",
         known_serial_max: gauge "floe_registry_known_serial_max",
         masters_seen: gauge "floe_registry_masters_seen",
+        dns_queries: counters "floe_dns_queries_total",
         observers: gauge "floe_observers",
         registrations: gauge "floe_registrations",
         followers: gauge "floe_registry_followers",
