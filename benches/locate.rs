@@ -43,7 +43,9 @@ fn main() {
     for (what, ids) in [("object", Floe::objects()), ("active adapter", Floe::adapters())] {
         for (way, words) in [
             (Way::OneByOne { clients: 1 }, "one by one"),
+            (Way::Awake, "one, awake"),
             (Way::OneByOne { clients: 8 }, "8 clients"),
+            (Way::Together { clients: 8 }, "8 together"),
             (Way::Pipelined { in_flight: 256 }, "pipelined"),
         ] {
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -56,9 +58,10 @@ fn main() {
             say(what, words, &Figures::median(ours), theirs);
         }
     }
-    let quiet = measure(&floe, &Floe::adapters(), Way::OneByOne { clients: 1 }, ROUND * 3);
+    let way = Way::OneByOne { clients: 1 };
+    let quiet = measure(&floe, &Floe::adapters(), way, ROUND * 3);
     let updates = floe.updates();
-    let busy = measure(&floe, &Floe::adapters(), Way::OneByOne { clients: 1 }, ROUND * 3);
+    let busy = measure(&floe, &Floe::adapters(), way, ROUND * 3);
     let count = updates.stop();
     println!(
         "one by one while {count} updates were applied: {:.0} a second, p50 {:.0} us, p99 {:.0} us (quiet: p50 {:.0} us, p99 {:.0} us)",

@@ -18,8 +18,19 @@ pub(crate) trait Target: Sync {
 /// How it is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
-    OneByOne { clients: usize },
-    Pipelined { in_flight: usize },
+    /// Each client is a thread that sleeps until its answer is there.
+    OneByOne {
+        clients: usize,
+    },
+    /// One client that looks for its answer without sleeping: what is left is the registry's time and the network's.
+    Awake,
+    /// So many connections, one request in flight on each, all kept by one thread.
+    Together {
+        clients: usize,
+    },
+    Pipelined {
+        in_flight: usize,
+    },
 }
 
 /// What came of it.
@@ -45,12 +56,17 @@ impl Figures {
 pub(crate) fn measure<T: Target>(target: &T, ids: &[String], way: Way, time: Duration) -> Figures {
     let requests: Vec<Vec<u8>> = (1..).zip(ids).map(|(number, id)| target.request(number, id)).collect();
     let (clients, in_flight) = match way {
-        Way::OneByOne { clients } => (clients, 1),
+        Way::OneByOne { clients } | Way::Together { clients } => (clients, 1),
+        Way::Awake => (1, 1),
         Way::Pipelined { in_flight } => (1, in_flight),
     };
     let mut streams: Vec<TcpStream> = (0..clients).map(|_| target.connect()).collect();
     let begun = Instant::now();
-    let mut latencies: Vec<u64> = thread::scope(|scope| {
+    if matches!(way, Way::Awake | Way::Together { .. }) {
+        let took = together(target, &mut streams, &requests, begun + time);
+        return figures(took, begun.elapsed());
+    }
+    let took = thread::scope(|scope| {
         let (requests, end) = (&requests, begun + time);
         let running = streams
             .iter_mut()
@@ -62,10 +78,13 @@ pub(crate) fn measure<T: Target>(target: &T, ids: &[String], way: Way, time: Dur
             .flat_map(|one| one.join().expect("a client ends"))
             .collect()
     });
-    let seconds = begun.elapsed().as_secs_f64();
-    latencies.sort_unstable();
-    let at = |part: usize| latencies[(latencies.len() - 1) * part / 100] as f64 / 1000.0;
-    let rate = latencies.len() as f64 / seconds;
+    figures(took, begun.elapsed())
+}
+
+fn figures(mut took: Vec<u64>, time: Duration) -> Figures {
+    took.sort_unstable();
+    let at = |part: usize| took[(took.len() - 1) * part / 100] as f64 / 1000.0;
+    let rate = took.len() as f64 / time.as_secs_f64();
     Figures {
         rate,
         least: rate,
@@ -73,6 +92,40 @@ pub(crate) fn measure<T: Target>(target: &T, ids: &[String], way: Way, time: Dur
         p50_us: at(50),
         p99_us: at(99),
     }
+}
+
+/// One thread looks after all connections in turn and never sleeps; how long each request took, in nanoseconds.
+fn together<T: Target>(target: &T, streams: &mut [TcpStream], requests: &[Vec<u8>], end: Instant) -> Vec<u64> {
+    let mut next = requests.iter().cycle();
+    let mut took = Vec::new();
+    let mut ask = |stream: &mut TcpStream| {
+        stream
+            .write_all(next.next().expect("there are requests"))
+            .expect("it reads");
+        Instant::now()
+    };
+    let mut open: Vec<(&mut TcpStream, Instant, Vec<u8>)> = Vec::new();
+    for stream in streams {
+        let since = ask(stream);
+        stream.set_nonblocking(true).expect("a socket option");
+        open.push((stream, since, Vec::new()));
+    }
+    let mut buffer = [0; 4096];
+    while Instant::now() < end {
+        for (stream, since, bytes) in &mut open {
+            match stream.read(&mut buffer) {
+                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+                Err(error) => panic!("{error}"),
+            }
+            if target.reply(bytes).is_some_and(|length| length <= bytes.len()) {
+                took.push(u64::try_from(since.elapsed().as_nanos()).expect("not that long"));
+                bytes.clear();
+                *since = ask(stream);
+            }
+        }
+    }
+    took
 }
 
 /// Keeps so many requests in flight; how long each one took, in nanoseconds.

@@ -3,6 +3,7 @@
 //! Decides nothing but who dials whom again, and which of two links between the same peers stays: the one that the
 //! smaller name dialled.
 
+mod brisk;
 mod connection;
 mod dial;
 mod greeting;

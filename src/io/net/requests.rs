@@ -3,6 +3,7 @@
 //! The reader answers what it can on the spot; the rest goes to the loop. A full inbox is said at once, never waited for:
 //! a client can come again, the peers' messages behind it cannot.
 
+use super::brisk::Brisk;
 use super::connection::envelope_frame;
 use super::shared::{Counted, Shared};
 use super::stream::{FrameReader, Outbox, Writer};
@@ -29,6 +30,7 @@ pub(super) struct Session<'a> {
     reader: FrameReader,
     outbox: Outbox,
     waiting: Waiting,
+    brisk: Brisk,
     /// Resolves that were answered at a glance.
     resolves: metrics::Counter,
 }
@@ -41,6 +43,7 @@ impl<'a> Session<'a> {
             reader,
             outbox,
             waiting: Waiting::default(),
+            brisk: Brisk::default(),
             resolves: metrics::counter!("floe_net_requests_total", "kind" => "resolve", "outcome" => "answered"),
         }
     }
@@ -70,6 +73,9 @@ impl<'a> Session<'a> {
 
     async fn serve(&mut self) -> String {
         loop {
+            if let Err(reason) = self.stay_awake().await {
+                return reason;
+            }
             let step = tokio::select! {
                 filled = self.reader.fill(self.shared.settings.client_idle_max) => match filled {
                     Ok(()) => self.take_all().await,
@@ -89,8 +95,30 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Looks for the next request of a brisk client for a moment, instead of falling asleep.
+    async fn stay_awake(&mut self) -> Result<(), String> {
+        let shared = self.shared;
+        if !self.waiting.requests.is_empty() {
+            return Ok(());
+        }
+        let Some(vigil) = self.brisk.answered(&shared.awake) else {
+            return Ok(());
+        };
+        while !vigil.is_over() {
+            let idle_max = shared.settings.client_idle_max;
+            tokio::select! {
+                biased;
+                filled = self.reader.fill(idle_max) => return filled.map_err(|error| error.to_string()),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        self.brisk.in_vain();
+        Ok(())
+    }
+
     /// Takes the frames that were read. What can be answered at a glance is gathered into one piece for the write queue.
     async fn take_all(&mut self) -> Result<(), String> {
+        self.brisk.asked();
         let mut answers = Vec::new();
         let mut count = 0;
         while let Some(payload) = self.reader.take().map_err(|error| error.to_string())? {

@@ -1,6 +1,7 @@
 //! What every task of the network shares.
 
 use super::Arrival;
+use super::brisk::Awake;
 use super::links::Links;
 use super::settings::{Reader, Settings};
 use super::stream::QueueBounds;
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) links: Links,
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) reader: Reader,
+    /// Who waits awake for a brisk client.
+    pub(super) awake: Awake,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -28,6 +31,7 @@ impl Shared {
             settings,
             arrivals,
             reader,
+            awake: Awake::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::default(),
         }
