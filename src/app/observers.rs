@@ -4,11 +4,13 @@
 
 use crate::io::net::Replier;
 use crate::io::telemetry::metrics::Metrics;
+use crate::pure::base::limits::PART_BYTES_MAX;
 use crate::pure::protocol::locate::{Location, Position, Subject};
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::{Request, Response};
 use crate::pure::registry::View;
 use crate::pure::registry::observe::{Stream, moved};
+use crate::pure::wire::encode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,9 +184,14 @@ impl Observer {
                 let first = told.is_empty();
                 let before = told.clone();
                 let moved = moved(stream.view().locations(ids).unwrap_or_default(), told);
-                if (!moved.is_empty() || first) && !self.reply.send(Response::Located(moved), false) {
-                    *told = before;
-                    return false;
+                if moved.is_empty() && !first {
+                    return true;
+                }
+                for part in in_parts(moved) {
+                    if !self.reply.send(Response::Located(part), false) {
+                        *told = before;
+                        return false;
+                    }
                 }
             }
             Interest::Rows(subjects, position) => {
@@ -206,4 +213,21 @@ impl Observer {
         }
         true
     }
+}
+
+/// As few answers as hold them; at least one.
+fn in_parts(locations: Vec<Location>) -> Vec<Vec<Location>> {
+    let (mut parts, mut bytes) = (vec![Vec::new()], 0);
+    for location in locations {
+        let size = encode(&location).len();
+        if bytes > 0 && bytes + size > PART_BYTES_MAX {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(part) = parts.last_mut() {
+            part.push(location);
+        }
+    }
+    parts
 }

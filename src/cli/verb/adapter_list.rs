@@ -1,6 +1,7 @@
 //! `floe adapter list`: all adapters.
 
 use crate::cli::{Ask, Exit, Failing, Output};
+use crate::pure::protocol::locate::AdapterRow;
 use crate::pure::protocol::{Request, Response};
 
 const EXAMPLES: &str = "\
@@ -14,10 +15,27 @@ Examples:
 pub(in crate::cli) struct Args {}
 
 pub(super) fn run(_: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let Response::Adapters(rows) = link.get(Request::Adapters { id: None })? else {
-        return Err(Failing::other_answer());
-    };
+    let rows = all(None, link)?;
     output.caution(link.caution());
     output.rows(&rows)?;
     Ok(Exit::Done)
+}
+
+/// All adapters, one, or the members of a group: asked for in parts.
+pub(super) fn all(id: Option<&str>, link: &mut dyn Ask) -> Result<Vec<AdapterRow>, Failing> {
+    let mut rows: Vec<AdapterRow> = Vec::new();
+    loop {
+        let request = Request::Adapters {
+            id: id.map(str::to_owned),
+            after: rows.last().map(|row| row.id.clone()),
+        };
+        let Response::Adapters(part, more) = link.get(request)? else {
+            return Err(Failing::other_answer());
+        };
+        let empty = part.is_empty();
+        rows.extend(part);
+        if !more || empty {
+            return Ok(rows);
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! `floe adapter show ID`: one adapter, or the members of a group.
 
 use crate::cli::{Ask, Exit, Failing, Output};
-use crate::pure::protocol::{Request, Response};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,10 +18,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let id = Some(args.id.clone());
-    let Response::Adapters(rows) = link.get(Request::Adapters { id })? else {
-        return Err(Failing::other_answer());
-    };
+    let rows = super::adapter_list::all(Some(&args.id), link)?;
     output.rows(&rows)?;
     Ok(Exit::Done)
 }

@@ -25,7 +25,7 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Found(found) => whole(&found),
         Answer::Located(locations) => whole(&locations),
         Answer::Observed(part) => whole(&part),
-        Answer::Adapters(rows) => whole(&rows),
+        Answer::Adapters(rows, more) => whole(&json!({ "adapters": rows, "more": more })),
         Answer::Objects(rows, more) => whole(&json!({ "objects": rows, "more": more })),
         Answer::ScrapeTargets(rows) => whole(&rows),
         Answer::ObjectStored(report) => whole(&report),

@@ -144,16 +144,27 @@ pub(super) async fn find(State(shared): State<Arc<Shared>>, query: Asked) -> Res
 
 /// `/v1/adapters`.
 pub(super) async fn adapters(State(shared): State<Arc<Shared>>, query: Asked) -> Response {
-    match Parameters::read(query, &[]) {
-        Ok(_) => answer(ask(&shared, Request::Adapters { id: None }, READ_DEADLINE).await),
+    some_adapters(&shared, None, query).await
+}
+
+/// `/v1/adapters/{id}`.
+pub(super) async fn adapter(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    query: Asked,
+) -> Response {
+    match id_of(id, "use /v1/adapters/ID with the id of an adapter or a replica group") {
+        Ok(id) => some_adapters(&shared, Some(id), query).await,
         Err(refusal) => *refusal,
     }
 }
 
-/// `/v1/adapters/{id}`.
-pub(super) async fn adapter(State(shared): State<Arc<Shared>>, id: Result<Path<String>, PathRejection>) -> Response {
-    match id_of(id, "use /v1/adapters/ID with the id of an adapter or a replica group") {
-        Ok(id) => answer(ask(&shared, Request::Adapters { id: Some(id) }, READ_DEADLINE).await),
+async fn some_adapters(shared: &Shared, id: Option<String>, query: Asked) -> Response {
+    match Parameters::read(query, &["after"]) {
+        Ok(query) => {
+            let after = query.text("after").map(str::to_owned);
+            answer(ask(shared, Request::Adapters { id, after }, READ_DEADLINE).await)
+        }
         Err(refusal) => *refusal,
     }
 }

@@ -38,7 +38,9 @@ impl Backend for Fake {
             },
             Request::Servers { .. } => Response::Servers(Vec::new()),
             Request::ScrapeTargets => Response::ScrapeTargets(self.targets.lock().unwrap().clone()),
-            Request::Find { .. } | Request::Objects { .. } | Request::Adapters { .. } => Response::Adapters(Vec::new()),
+            Request::Find { .. } | Request::Objects { .. } | Request::Adapters { .. } => {
+                Response::Adapters(Vec::new(), false)
+            }
             Request::Resolve { id, .. } if id == "shop.http" => Response::Resolved(Resolved {
                 id,
                 kind: ResolvedKind::Adapter,

@@ -43,10 +43,12 @@ pub(super) fn lives(wanted: &Mark) -> bool {
     mark(wanted.pid).is_some_and(|found| found == *wanted)
 }
 
-/// The process group of a process, and whether it lives; `None` when there is no such process.
+/// The process group of a process, and whether it lives; `None` when there is no such process. One that is ending has given
+/// its memory back, and with it its environment, a moment before it shows as ended.
 pub(super) fn group_and_life(pid: u32) -> Option<(u32, bool)> {
     let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
-    Some((u32::try_from(stat.pgrp).ok()?, !matches!(stat.state, 'Z' | 'X')))
+    let lives = !matches!(stat.state, 'Z' | 'X') && stat.vsize > 0;
+    Some((u32::try_from(stat.pgrp).ok()?, lives))
 }
 
 /// The user that a process runs as.

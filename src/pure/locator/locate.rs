@@ -39,6 +39,9 @@ pub struct Place {
     pub load: Load,
 }
 
+/// Most places of one id: what an answer holds. Who has more members is told of the first ones.
+pub const PLACES_MAX: usize = 1000;
+
 /// How `id` stands; `version` is what the answer carries.
 pub fn locate(deployment: &Deployment, sight: &dyn Sight, id: &str, version: &str) -> Location {
     let mut location = Location {
@@ -98,5 +101,6 @@ pub fn locate(deployment: &Deployment, sight: &dyn Sight, id: &str, version: &st
             .reason
             .push_str("there is no adapter, group or object of this id"),
     }
+    location.places.truncate(PLACES_MAX);
     location
 }

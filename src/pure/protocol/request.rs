@@ -81,10 +81,12 @@ pub enum Request {
         /// Only what changed after this position, where the answering registry still knows that.
         after: Option<Position>,
     },
-    /// All adapters, or some, deployed and registered.
+    /// All adapters, or some, deployed and registered, in parts.
     Adapters {
         /// This adapter, or the members of this group; `None`: all.
         id: Option<String>,
+        /// Only those after this one.
+        after: Option<String>,
     },
     /// All well-known objects, in parts of at most [`ROWS_MAX`](super::locate::ROWS_MAX), in order of ids.
     Objects {
@@ -375,7 +377,8 @@ pub enum Response {
     /// Of `Locate`: those that changed.
     Located(Vec<Location>),
     Observed(Observed),
-    Adapters(Vec<AdapterRow>),
+    /// Of `Adapters`; whether there are more.
+    Adapters(Vec<AdapterRow>, bool),
     /// Of `Objects`; whether there are more.
     Objects(Vec<ObjectRow>, bool),
     ScrapeTargets(Vec<ScrapeTarget>),

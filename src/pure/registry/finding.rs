@@ -2,8 +2,8 @@
 
 use super::asks::Parked;
 use super::view::View;
-use crate::pure::base::limits::FRAME_BYTES_MAX;
-use crate::pure::base::{ObjectId, ServerId};
+use crate::pure::base::limits::{FRAME_BYTES_MAX, PART_BYTES_MAX};
+use crate::pure::base::{AdapterId, ObjectId, ServerId};
 use crate::pure::lineage::Serial;
 use crate::pure::locator::find::{self, Finding};
 use crate::pure::locator::resolve::{group_of, resolve};
@@ -17,6 +17,9 @@ use crate::pure::protocol::report::{Resolved, ServerState};
 use crate::pure::protocol::request::{ErrorCode, Failure};
 use crate::pure::protocol::update::VersionText;
 use crate::pure::protocol::{Request, Response};
+use crate::pure::wire::encode;
+use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What came of a look.
 #[derive(Debug)]
@@ -205,10 +208,11 @@ impl View {
             id: id.to_string(),
             endpoints: endpoints.into_iter().map(str::to_owned).collect(),
         });
+        let (objects, cut) = part_of(objects);
         Sought::Answer(Response::Found(Found {
             kind: kind.to_owned(),
-            objects: objects.collect(),
-            more,
+            objects,
+            more: more || cut,
             version: self.end.to_string(),
         }))
     }
@@ -243,33 +247,33 @@ impl View {
         Ok(locations.collect())
     }
 
-    /// All adapters, one, or the members of a group.
-    pub(super) fn adapters(&self, id: Option<&str>) -> Response {
+    /// All adapters, one, or the members of a group; those after `after`, as many as fit into an answer.
+    pub(super) fn adapters(&self, id: Option<&str>, after: Option<&str>) -> Response {
         let Some(id) = id else {
             let deployed = self.deployment.adapters.keys();
-            let registered = self
-                .registered
-                .entries
-                .keys()
-                .filter(|id| !self.deployment.adapters.contains_key(*id));
-            let mut rows: Vec<AdapterRow> = deployed
-                .chain(registered)
-                .filter_map(|id| self.adapter_row(id.as_str()))
-                .collect();
-            rows.sort_by(|a, b| a.id.cmp(&b.id));
-            return Response::Adapters(rows);
+            let ids: BTreeSet<&AdapterId> = deployed.chain(self.registered.entries.keys()).collect();
+            let ids = ids
+                .into_iter()
+                .filter(|id| after.is_none_or(|after| id.as_str() > after));
+            return self.adapter_rows(ids);
         };
         if let Some(row) = self.adapter_row(id) {
-            return Response::Adapters(vec![row]);
+            return Response::Adapters(vec![row], false);
         }
         let deployed = self.deployment.groups.get(id).map(|(_, members)| members.clone());
         let registered = || Some(self.registered.groups.get(id)?.iter().cloned().collect());
         if let Some(members) = deployed.or_else(registered) {
-            let rows = members.iter().filter_map(|member| self.adapter_row(member.as_str()));
-            return Response::Adapters(rows.collect());
+            let told = after.and_then(|after| members.iter().position(|member| member.as_str() == after));
+            return self.adapter_rows(members.iter().skip(told.map_or(0, |place| place + 1)));
         }
         let message = format!("there is no adapter or group {}", shown(id));
         failed_with(ErrorCode::NotFound, message, "`floe adapter list` shows all")
+    }
+
+    fn adapter_rows<'a>(&self, ids: impl Iterator<Item = &'a AdapterId>) -> Response {
+        let rows = ids.filter_map(|id| self.adapter_row(id.as_str()));
+        let (rows, more) = part_of(rows);
+        Response::Adapters(rows, more)
     }
 
     /// One adapter, deployed or registered.
@@ -309,19 +313,17 @@ impl View {
 
     /// Objects in order of ids.
     pub(super) fn objects(&self, kind: Option<&str>, after: Option<&str>) -> Response {
-        let rows = |ids: &mut dyn Iterator<Item = &str>| -> Vec<ObjectRow> {
-            ids.take(ROWS_MAX + 1).filter_map(|id| self.object_row(id)).collect()
+        let rows = |ids: &mut dyn Iterator<Item = &str>| {
+            let (rows, more) = part_of(ids.filter_map(|id| self.object_row(id)));
+            Response::Objects(rows, more)
         };
-        let mut rows = if let Some(kind) = kind {
+        if let Some(kind) = kind {
             let typed = self.deployment.types.get(kind).into_iter();
             rows(&mut typed.flat_map(|objects| objects.after(after)).map(ObjectId::as_str))
         } else {
             let all = self.deployment.all_objects.range_from(after.unwrap_or_default());
             rows(&mut all.map(|(id, _)| id.as_str()).filter(|id| Some(*id) != after))
-        };
-        let more = rows.len() > ROWS_MAX;
-        rows.truncate(ROWS_MAX);
-        Response::Objects(rows, more)
+        }
     }
 
     /// One object.
@@ -357,6 +359,19 @@ impl View {
         let placed = deployment.servers.get(deployment.adapters.get(adapter)?)?;
         Some(placed.spec.application.to_string())
     }
+}
+
+/// As many rows as fit into an answer, at least one, and whether there are more.
+fn part_of<T: Serialize>(rows: impl Iterator<Item = T>) -> (Vec<T>, bool) {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        bytes += encode(&row).len();
+        if !part.is_empty() && (part.len() == ROWS_MAX || bytes > PART_BYTES_MAX) {
+            return (part, true);
+        }
+        part.push(row);
+    }
+    (part, false)
 }
 
 fn no_such_id(id: &str) -> Response {

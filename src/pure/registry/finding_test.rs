@@ -321,6 +321,41 @@ fn objects_are_found_by_type() {
 }
 
 #[test]
+fn lists_come_in_parts_that_fit_into_a_frame() {
+    let mut bench = shop([ServerState::Active; 2]);
+    let long = |number: u32| format!("a{number:04}{}", "x".repeat(250));
+    for number in 0..1100 {
+        let mut word = register(&long(number), Some("ours"), 1);
+        if let Request::Register(register) = &mut word {
+            let endpoint = format!("tcp://h:{}/{}", 1 + number, "y".repeat(1500));
+            register.registration.endpoints = vec![endpoint];
+        }
+        assert!(matches!(bench.ask(word), Response::Registered(_)));
+    }
+    for id in [None, Some("ours")] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let answer = bench.ask(Request::Adapters {
+                id: id.map(str::to_owned),
+                after,
+            });
+            let Response::Adapters(rows, more) = &answer else {
+                panic!("{answer:?}")
+            };
+            assert!(encode(&answer).len() < FRAME_BYTES_MAX, "{} rows", rows.len());
+            seen.extend(rows.iter().map(|row| row.id.clone()));
+            after = seen.last().cloned();
+            if !more {
+                break;
+            }
+        }
+        let deployed = if id.is_none() { 2 } else { 0 };
+        assert_eq!(seen.len(), 1100 + deployed);
+        assert!(seen.is_sorted());
+    }
+}
+
+#[test]
 fn objects_are_added_and_removed_once() {
     let mut bench = shop([ServerState::Active; 2]);
     let Response::ObjectStored(stored) = put(&mut bench, "o", "page", 20) else {

@@ -35,7 +35,7 @@ impl View {
                 Sought::Start { .. } | Sought::Behind(_) => return None,
             },
             Request::ScrapeTargets => Response::ScrapeTargets(self.scrape_targets()),
-            Request::Adapters { id } => self.adapters(id.as_deref()),
+            Request::Adapters { id, after } => self.adapters(id.as_deref(), after.as_deref()),
             Request::Objects { kind, after } => self.objects(kind.as_deref(), after.as_deref()),
             Request::Plan { application } => match self.deployment.plan(application) {
                 Ok(plan) => Response::Plan(Box::new(plan)),
