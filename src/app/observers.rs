@@ -59,8 +59,8 @@ pub(super) struct Observers {
     stream: Stream,
     all: Vec<Observer>,
     metrics: Metrics,
-    /// Since when nobody observes.
-    idle_since: Instant,
+    /// When somebody observed last; `None`: nobody did yet.
+    used: Option<Instant>,
 }
 
 impl Observers {
@@ -78,7 +78,7 @@ impl Observers {
             stream,
             all: Vec::new(),
             metrics,
-            idle_since: Instant::now() - IDLE_MAX,
+            used: None,
         }
     }
 
@@ -89,7 +89,9 @@ impl Observers {
             tokio::select! {
                 newcomer = self.newcomers.recv() => match newcomer {
                     Some(newcomer) => {
-                        self.catch_up();
+                        if self.catch_up() {
+                            self.tell_all(|observer| observer.behind.is_none());
+                        }
                         self.welcome(newcomer);
                     }
                     None => return,
@@ -119,8 +121,8 @@ impl Observers {
         let count = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         self.metrics.registry.observers.set(f64::from(count));
         if !self.all.is_empty() {
-            self.idle_since = Instant::now();
-        } else if self.idle_since.elapsed() >= IDLE_MAX {
+            self.used = Some(Instant::now());
+        } else if self.used.is_none_or(|used| used.elapsed() >= IDLE_MAX) {
             self.stream.skip_to(view);
             return false;
         }
@@ -153,7 +155,7 @@ impl Observers {
                 };
                 observer.tell(&self.stream);
                 self.all.push(observer);
-                self.idle_since = Instant::now();
+                self.used = Some(Instant::now());
             }
             Err(failure) => {
                 newcomer.reply.send(Response::Failed(failure), true);

@@ -4,7 +4,7 @@ use super::load::Load;
 use super::members::{Member, Members};
 use super::resolve::{Named, Resolution, ServerPlace, Sight, Wish, named, resolve};
 use super::stand::{Stand, stand};
-use crate::pure::base::ObjectId;
+use crate::pure::base::{ObjectId, ServerId};
 use crate::pure::model::Deployment;
 
 /// What was found.
@@ -21,7 +21,13 @@ pub enum Finding<'a> {
 }
 
 /// Any object of the type: the first from the `turn`-th on that is active, else one that can be started.
-pub fn any<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, kind: &str, turn: u64) -> Finding<'a> {
+pub fn any<'a>(
+    deployment: &'a Deployment,
+    sight: &'a dyn Sight,
+    kind: &str,
+    turn: u64,
+    failed: &[ServerId],
+) -> Finding<'a> {
     let Some(objects) = deployment.types.get(kind) else {
         return Finding::NotFound;
     };
@@ -33,6 +39,7 @@ pub fn any<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, kind: &str, tur
         let wish = Wish {
             turn,
             free: turn,
+            failed,
             ..Wish::default()
         };
         match resolve(deployment, sight, id.as_str(), wish) {
@@ -80,16 +87,22 @@ pub fn all<'a>(
 
 /// The object on the least loaded node (of a group, on that of its least loaded member; its own policy chooses there), from
 /// the `turn`-th on among equals; one that is active before one that is not.
-pub fn least_loaded<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, kind: &str, turn: u64) -> Finding<'a> {
+pub fn least_loaded<'a>(
+    deployment: &'a Deployment,
+    sight: &'a dyn Sight,
+    kind: &str,
+    turn: u64,
+    failed: &[ServerId],
+) -> Finding<'a> {
     let Some(objects) = deployment.types.get(kind) else {
         return Finding::NotFound;
     };
     let loads: Vec<((bool, Load), &ObjectId)> = objects
         .iter()
-        .filter_map(|id| Some((load_of(deployment, sight, id)?, id)))
+        .filter_map(|id| Some((load_of(deployment, sight, id, failed)?, id)))
         .collect();
     let Some(least) = loads.iter().map(|(load, _)| *load).min() else {
-        return any(deployment, sight, kind, turn);
+        return any(deployment, sight, kind, turn, failed);
     };
     let equals: Vec<&ObjectId> = loads
         .into_iter()
@@ -104,6 +117,7 @@ pub fn least_loaded<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, kind: 
     let wish = Wish {
         turn,
         free: turn,
+        failed,
         ..Wish::default()
     };
     match resolve(deployment, sight, id.as_str(), wish) {
@@ -115,15 +129,24 @@ pub fn least_loaded<'a>(deployment: &'a Deployment, sight: &'a dyn Sight, kind: 
 }
 
 /// Must it be started first, and the least load among its homes; `None` for one that cannot be had.
-fn load_of(deployment: &Deployment, sight: &dyn Sight, id: &ObjectId) -> Option<(bool, Load)> {
+fn load_of(deployment: &Deployment, sight: &dyn Sight, id: &ObjectId, failed: &[ServerId]) -> Option<(bool, Load)> {
     match named(deployment, sight, id.as_str())? {
         Named::Adapter(_, adapter, placed) => match stand(sight, placed, adapter) {
             Stand::Active { load, .. } => Some((false, load)),
+            Stand::Startable { .. } if failed.contains(&placed.spec.id) => None,
             Stand::Startable { load, .. } | Stand::Coming { load } => Some((true, load)),
             Stand::Out => None,
         },
         Named::Group(_, _, ids) => {
-            let members = Members::deployed(deployment, sight, ids, Wish::default());
+            let members = Members::deployed(
+                deployment,
+                sight,
+                ids,
+                Wish {
+                    failed,
+                    ..Wish::default()
+                },
+            );
             let offered = members.offered.iter();
             let loads = offered.map(|member| (matches!(member.item, Member::Startable(_)), member.load));
             loads.min()

@@ -61,7 +61,7 @@ impl View {
             Request::Resolve { id, count, .. } => self.seek_id(id, *count, turn, failed),
             Request::Find {
                 kind, choose, after, ..
-            } => self.seek_type(kind, *choose, after.as_deref(), turn),
+            } => self.seek_type(kind, *choose, after.as_deref(), (turn, failed)),
             _ => Sought::Answer(failed_with(
                 ErrorCode::Invalid,
                 "this is no question to the locator",
@@ -180,10 +180,10 @@ impl View {
         }
     }
 
-    fn seek_type(&self, kind: &str, choose: Choose, after: Option<&str>, turn: u64) -> Sought {
+    fn seek_type(&self, kind: &str, choose: Choose, after: Option<&str>, (turn, failed): (u64, &[ServerId])) -> Sought {
         let (finding, more) = match choose {
-            Choose::Any => (find::any(&self.deployment, self, kind, turn), false),
-            Choose::LeastLoaded => (find::least_loaded(&self.deployment, self, kind, turn), false),
+            Choose::Any => (find::any(&self.deployment, self, kind, turn, failed), false),
+            Choose::LeastLoaded => (find::least_loaded(&self.deployment, self, kind, turn, failed), false),
             Choose::All => find::all(&self.deployment, self, kind, after, ROWS_MAX),
         };
         let found = match finding {
@@ -232,8 +232,15 @@ impl View {
     /// How these ids stand.
     ///
     /// # Errors
-    /// Too many ids at once.
+    /// No id, or too many at once.
     pub fn locations(&self, ids: &[String]) -> Result<Vec<Location>, Failure> {
+        if ids.is_empty() {
+            return Err(Failure::new(
+                ErrorCode::Invalid,
+                "no id is named",
+                "name what to follow",
+            ));
+        }
         if ids.len() > LOCATE_IDS_MAX {
             let message = format!(
                 "{} ids are followed at once, at most {LOCATE_IDS_MAX} can be",

@@ -321,6 +321,38 @@ fn objects_are_found_by_type() {
 }
 
 #[test]
+fn a_type_is_looked_for_among_what_has_not_failed_and_then_refused() {
+    use ServerState::Inactive;
+    for choose in [Choose::Any, Choose::LeastLoaded] {
+        let mut bench = shop([Inactive, Inactive]);
+        let find = Request::Find {
+            kind: "page".to_owned(),
+            choose,
+            after: None,
+            at_least: None,
+        };
+        let mut asked = started(&park(&mut bench, 900, find));
+        let (mut tried, mut answer) = (Vec::new(), None);
+        while let Some((server, id)) = asked.pop() {
+            tried.push(server.clone());
+            let node = if server == "a" { "n1" } else { "n2" };
+            let failed = failed_with(ErrorCode::Unavailable, "no such file", "look");
+            let response = Box::new(failed);
+            let effects = bench.says(node, Message::Answer { id, response });
+            answer = answers(&effects).into_iter().next().or(answer);
+            asked.extend(started(&effects));
+        }
+        tried.sort();
+        assert_eq!(tried, ["a", "b"], "{choose:?}: each once");
+        let (to, response) = answer.expect("an answer");
+        assert_eq!(
+            (to, failure(response)),
+            (900, (ErrorCode::Unavailable, "no such file; look".to_owned()))
+        );
+    }
+}
+
+#[test]
 fn lists_come_in_parts_that_fit_into_a_frame() {
     let mut bench = shop([ServerState::Active; 2]);
     let long = |number: u32| format!("a{number:04}{}", "x".repeat(250));
