@@ -1,4 +1,5 @@
-//! Figures of a real grid on this machine: three registries, real sockets, real disks. `cargo bench --bench grid`.
+//! Figures of a real grid on this machine: three registries, real sockets, real disks. `cargo bench --bench grid`;
+//! with `-- many` only the large application without nodes, with `-- sessions` only those.
 //!
 //! Machines are noisy: compare figures of one run, and ratios rather than seconds. Nothing here is asserted.
 
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 
 #[path = "grid/many.rs"]
 mod many;
+#[path = "grid/sessions.rs"]
+mod sessions;
 
 const REGISTRIES: usize = 3;
 const NODES: usize = 10;
@@ -129,8 +132,22 @@ async fn wait_for_followers(client: &Client) -> RegistryReport {
 
 /// One update; `request` tells it from all others.
 async fn apply(client: &Client, index: u32, request: u128) {
+    deploy(client, application(index), request).await;
+}
+
+/// The same with an application as it is written.
+async fn apply_text(client: &Client, text: &str, request: u128) {
+    deploy(
+        client,
+        Application::from_toml(text, "bench").expect("the sample is valid"),
+        request,
+    )
+    .await;
+}
+
+async fn deploy(client: &Client, application: Application, request: u128) {
     let request = Request::Apply {
-        application: application(index),
+        application,
         if_revision: None,
         request: RequestId::from_bits(request),
     };
@@ -238,6 +255,20 @@ async fn main() {
         begun.elapsed().as_secs_f64() * 1000.0
     );
 
+    let only = |what: &str| std::env::args().any(|argument| argument == what);
+    let fresh = {
+        let address = registries.addresses[0].clone();
+        move || Client::new(vec![address.clone()], Options::new("bench"))
+    };
+    if only("many") {
+        return many::run(&client, &["idle"], false, 50_000_000).await;
+    }
+    if only("sessions") {
+        registries.run(REGISTRIES..REGISTRIES + NODES);
+        wait_for_nodes(&client, 1).await;
+        return sessions::run(&client, fresh).await;
+    }
+
     let begun = Instant::now();
     for index in 0..UPDATES {
         apply(&client, index, u128::from(index) + 1).await;
@@ -295,5 +326,6 @@ async fn main() {
     registries.run(REGISTRIES..REGISTRIES + NODES);
     wait_for_nodes(&client, 1).await;
     many::run(&client, &["n0", "n1", "n2"], true, 60_000_000).await;
+    sessions::run(&client, fresh).await;
     promotions(&registries).await;
 }

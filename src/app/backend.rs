@@ -1,4 +1,4 @@
-//! What HTTP asks of a daemon: reads from the view, the rest through the loop.
+//! What HTTP asks of a daemon: reads from the view where they can be, the rest through the loop.
 
 use crate::io::clock;
 use crate::io::http::Backend;
@@ -64,13 +64,14 @@ impl Daemon {
     /// Puts a request into the loop's inbox; so many answers may wait to be taken.
     fn hand_in(
         &self,
+        actor: &str,
         request: Request,
         deadline: Duration,
         room: usize,
     ) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
         let (reply, answers) = Replier::channel(room);
         let arrival = Arrival::Request {
-            actor: "http".to_owned(),
+            actor: actor.to_owned(),
             deadline,
             request: Box::new(request),
             reply,
@@ -85,24 +86,35 @@ fn failure(code: ErrorCode, message: &str) -> Failure {
     Failure::new(code, message, "come again in a moment")
 }
 
+/// A change that was handed in and not answered.
+fn in_doubt() -> Failure {
+    Failure::new(
+        ErrorCode::InDoubt,
+        "there was no answer: whether it was carried out is not known",
+        "repeat the same request: it is carried out once",
+    )
+}
+
 #[async_trait::async_trait]
 impl Backend for Daemon {
-    async fn ask(&self, request: Request, limit: Duration) -> Response {
+    async fn ask(&self, actor: &str, request: Request, limit: Duration) -> Response {
         if let Some(response) = self.reader.answer(&request) {
             return response;
         }
-        let mut answers = match self.hand_in(request, limit, 1) {
+        let changes = request.is_update();
+        let mut answers = match self.hand_in(actor, request, limit, 1) {
             Ok(answers) => answers,
             Err(failure) => return Response::Failed(failure),
         };
         match tokio::time::timeout(limit + MARGIN, answers.recv()).await {
             Ok(Some((response, _))) => response,
+            Ok(None) | Err(_) if changes => Response::Failed(in_doubt()),
             Ok(None) => Response::Failed(failure(ErrorCode::Unavailable, "the daemon is stopping")),
             Err(_) => Response::Failed(failure(ErrorCode::TimedOut, "no answer in time")),
         }
     }
     fn follow(&self, request: Request) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
-        self.hand_in(request, REQUEST_DEADLINE_MAX, FOLLOWED)
+        self.hand_in("http", request, REQUEST_DEADLINE_MAX, FOLLOWED)
     }
     fn ready(&self) -> Result<(), Vec<String>> {
         let reasons = self.unready.borrow().clone();

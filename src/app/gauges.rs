@@ -29,6 +29,7 @@ impl Gauges {
     pub(super) fn arrived(&mut self, event: &Event, now: Time) {
         if let Event::Request { to, request, .. } = event
             && request.is_update()
+            && !matches!(**request, Request::Allocate(_))
         {
             self.updates.insert(*to, now);
         }
@@ -64,6 +65,14 @@ impl Gauges {
         registry
             .registrations
             .set(count(u64::try_from(view.registered.entries.len()).unwrap_or(u64::MAX)));
+        let sessions = [
+            (&registry.sessions, view.sessions.open),
+            (&registry.leases, view.sessions.leases),
+            (&registry.allocations_waiting, view.sessions.waiting),
+        ];
+        for (gauge, number) in sessions {
+            gauge.set(count(u64::try_from(number).unwrap_or(u64::MAX)));
+        }
         self.metrics
             .inbox
             .depth

@@ -318,8 +318,9 @@ impl Shell {
                 run,
                 spec,
                 peers,
+                tenure,
             } => {
-                self.supervisor.spawn(server, run, spec, peers);
+                self.supervisor.spawn(server, run, spec, peers, tenure);
             }
             Effect::Probe { server, run, probe } => self.supervisor.probe(&server, run, probe),
             Effect::StopProbe { server, run } => self.supervisor.stop_probe(&server, run),

@@ -15,9 +15,11 @@ use crate::io::clock;
 use crate::io::config::{self, Kind};
 use crate::io::dns;
 use crate::io::net::{Arrival, Reader, Reads, Replier};
+use crate::io::plugin_host::host::{Host, Reread};
 use crate::io::store::Database as Store;
 use crate::io::telemetry::logging::Chain;
 use crate::io::telemetry::metrics::Metrics;
+use crate::pure::allocation::Allocator;
 use crate::pure::base::Time;
 use crate::pure::lineage::rules::Rules;
 use crate::pure::locator::ResolvedKind;
@@ -27,7 +29,7 @@ use crate::pure::protocol::{Request, Response};
 use crate::pure::registry::{Batch, Config, Effect, Event, Kept, Registry, SetAside, View};
 use arc_swap::ArcSwap;
 use metrics::Counter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -57,11 +59,11 @@ pub struct Wishes {
     pub initdb: Option<Wanted>,
 }
 
-/// Runs a registry until a signal ends it.
+/// Runs a registry until a signal ends it. `reread` reads what the configuration says of allocators now.
 ///
 /// # Errors
 /// [`Failure`] when it cannot start, or when its disk fails.
-pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> {
+pub async fn run(config: config::Config, wishes: Wishes, reread: Reread) -> Result<(), Failure> {
     let Kind::Registry(section) = config.kind.clone() else {
         return Err(Failure::new(
             "start a registry",
@@ -71,6 +73,14 @@ pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> 
     };
     let ground = Ground::take(&config).await?;
     let (store, database, initdb) = initdb::open(&ground, wishes.initdb)?;
+    let metrics = Metrics::install(PeerKind::Registry).map_err(Failure::at("set up metrics"))?;
+    let allocator: Arc<dyn Allocator> = Arc::new(Host::start(
+        section.allocation,
+        Path::new("/proc/self/exe"),
+        ground.folder.path(),
+        metrics.allocator.clone(),
+        reread,
+    ));
     let settings = Config {
         card: ground.card.clone(),
         grid: config.grid.clone(),
@@ -88,10 +98,14 @@ pub async fn run(config: config::Config, wishes: Wishes) -> Result<(), Failure> 
         discovery_window: section.discovery_window,
         log_keep: section.log_keep,
         locator: config.peer.locator.clone(),
+        allocator: allocator.clone(),
         rules: Rules::default(),
     };
     let core = Registry::new(settings, ground.identity.get(), database, ground.remembered.clone());
-    Shell::build(config, ground, core, store).await?.run().await
+    Shell::build(config, ground, core, store, metrics)
+        .await?
+        .run(allocator.as_ref())
+        .await
 }
 
 /// The parts around the core.
@@ -117,8 +131,13 @@ struct Shell {
 }
 
 impl Shell {
-    async fn build(config: config::Config, ground: Ground, core: Registry, store: Store) -> Result<Self, Failure> {
-        let metrics = Metrics::install(PeerKind::Registry).map_err(Failure::at("set up metrics"))?;
+    async fn build(
+        config: config::Config,
+        ground: Ground,
+        core: Registry,
+        store: Store,
+        metrics: Metrics,
+    ) -> Result<Self, Failure> {
         let first_view = Arc::new(core.view());
         let view = Arc::new(ArcSwap::new(first_view.clone()));
         let (views, seen) = watch::channel(first_view);
@@ -151,8 +170,9 @@ impl Shell {
         Ok(shell)
     }
 
-    async fn run(mut self) -> Result<(), Failure> {
+    async fn run(mut self, allocator: &dyn Allocator) -> Result<(), Failure> {
         let mut stop = super::signals::Stop::new().map_err(Failure::at("listen for signals"))?;
+        let mut hangup = super::signals::hangup().map_err(Failure::at("listen for signals"))?;
         self.turn(vec![Event::Started])?;
         super::signals::notify_ready();
         let mut upkeep = tokio::time::interval(Duration::from_secs(5));
@@ -162,6 +182,7 @@ impl Shell {
                 .map_or(Duration::from_secs(1), |wake| wake.since(clock::now()));
             let events = tokio::select! {
                 () = stop.wait() => break,
+                Some(()) = hangup.recv() => { reload(allocator); continue }
                 Some(arrival) = self.outside.arrivals.recv() => self.collect(arrival),
                 Some(outcome) = self.keeping.recv() => vec![Event::SetAside(outcome)],
                 Some(changes) = self.outside.members.recv() => vec![Event::Members(changes)],
@@ -330,6 +351,17 @@ impl Shell {
             }
             Effect::Wake(at) => self.wake = Some(at),
         }
+    }
+}
+
+/// SIGHUP: `[allocation]` is read anew, and its plugins are loaded anew.
+fn reload(allocator: &dyn Allocator) {
+    match allocator.reload(None) {
+        Ok(()) => tracing::info!("allocators are loaded anew, as a signal asked"),
+        Err(reason) => tracing::error!(
+            reason,
+            "allocators stay as they are: the configuration cannot be read anew"
+        ),
     }
 }
 

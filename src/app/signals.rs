@@ -29,6 +29,14 @@ impl Stop {
     }
 }
 
+/// SIGHUP: read anew what can be.
+///
+/// # Errors
+/// When the handler cannot be set.
+pub(super) fn hangup() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 /// Tells systemd that the daemon serves; nothing happens where there is none.
 pub(super) fn notify_ready() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {

@@ -2,12 +2,13 @@
 
 use super::output::Style;
 use super::verb::{
-    adapter_list, adapter_register, adapter_remove, adapter_show, app_apply, app_diff, app_history, app_import,
-    app_list, app_remove, app_rollback, app_show, app_validate, completions, config_check, config_show, db_dump,
-    db_info, db_load, db_verify, dev, dev_web, events, node_drain, node_list, node_load, node_run, node_show,
-    node_shutdown, object_add, object_find, object_list, peer_list, registry_compare, registry_demote, registry_init,
-    registry_lead, registry_list, registry_promote, registry_run, registry_show, resolve, server_command,
-    server_explain, server_list, server_logs, server_show, server_signal, status, watch,
+    adapter_list, adapter_register, adapter_remove, adapter_show, allocate, app_apply, app_diff, app_history,
+    app_import, app_list, app_remove, app_rollback, app_show, app_validate, completions, config_check, config_show,
+    db_dump, db_info, db_load, db_verify, dev, dev_web, events, lease_explain, lease_list, node_drain, node_list,
+    node_load, node_run, node_show, node_shutdown, object_add, object_find, object_list, peer_list, plugin_check,
+    plugin_list, plugin_new, plugin_reload, registry_compare, registry_demote, registry_init, registry_lead,
+    registry_list, registry_promote, registry_run, registry_show, resolve, server_command, server_explain, server_list,
+    server_logs, server_show, server_signal, session_close, session_list, session_show, status, watch,
 };
 use crate::pure::base::Address;
 use crate::pure::base::limits::REQUEST_DEADLINE_MAX;
@@ -97,6 +98,13 @@ pub(super) enum Noun {
     /// Well-known objects: ids that live in an adapter or a replica group
     #[command(subcommand)]
     Object(Object),
+    Allocate(allocate::Args),
+    /// Sessions: clients that hold resources or wait for them
+    #[command(subcommand)]
+    Session(Session),
+    /// Leases: which resource is held by whom, and why
+    #[command(subcommand)]
+    Lease(Lease),
     /// Registries: they hold the database and answer
     #[command(subcommand)]
     Registry(Registry),
@@ -106,6 +114,9 @@ pub(super) enum Noun {
     /// Peers: registries and nodes, as gossip sees them
     #[command(subcommand)]
     Peer(Peer),
+    /// Plugins: allocators that say who gets what
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Configuration files of daemons
     #[command(subcommand)]
     Config(Config),
@@ -161,6 +172,19 @@ pub(super) enum Object {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Session {
+    List(session_list::Args),
+    Show(session_show::Args),
+    Close(session_close::Args),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Lease {
+    List(lease_list::Args),
+    Explain(lease_explain::Args),
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Registry {
     Run(registry_run::Args),
     List(registry_list::Args),
@@ -197,14 +221,29 @@ pub(super) enum Peer {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Plugin {
+    List(plugin_list::Args),
+    Reload(plugin_reload::Args),
+    Check(plugin_check::Args),
+    New(plugin_new::Args),
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Config {
     Check(config_check::Args),
     Show(config_show::Args),
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+/// A time as it is written on the command line: `15s`.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let span = text.parse::<jiff::SignedDuration>().ok();
-    let span = span.and_then(|span| Duration::try_from(span).ok());
-    span.filter(|span| !span.is_zero() && *span <= REQUEST_DEADLINE_MAX)
+    span.and_then(|span| Duration::try_from(span).ok())
+        .ok_or_else(|| "wants a time such as \"15s\"".to_owned())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    time(text)
+        .ok()
+        .filter(|span| !span.is_zero() && *span <= REQUEST_DEADLINE_MAX)
         .ok_or_else(|| format!("wants a time such as \"10s\" or \"500ms\", at most {REQUEST_DEADLINE_MAX:?}"))
 }

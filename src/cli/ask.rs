@@ -1,11 +1,13 @@
 //! What a verb needs of the grid: ask, ask one peer, watch. The client library stands behind it; tests put answers there.
 
-use super::failing::Failing;
-use crate::client::RegisterOptions;
+use super::{Exit, Failing};
+use crate::client::{RegisterOptions, SessionOptions};
+use crate::pure::allocation::Wish;
 use crate::pure::base::Address;
 use crate::pure::protocol::locate::{Observed, Registration, Subject};
 use crate::pure::protocol::report::Happening;
 use crate::pure::protocol::{Request, Response};
+use std::ffi::OsString;
 use std::time::Duration;
 
 /// A way to the grid.
@@ -62,12 +64,52 @@ pub trait Ask {
     ) -> Result<(), Failing> {
         Err(Failing::other_answer())
     }
+    /// Runs a command while a session holds what it is to have.
+    ///
+    /// # Errors
+    /// When it could not be had, or the command could not be started.
+    fn hold(&mut self, _holding: Holding<'_>, _said: &mut dyn FnMut(&str)) -> Result<Exit, Failing> {
+        Err(Failing::other_answer())
+    }
+}
+
+/// What a session is to hold, and what is run meanwhile.
+#[derive(Debug)]
+pub struct Holding<'a> {
+    /// How the session is opened.
+    pub session: SessionOptions,
+    /// What it is to have.
+    pub wish: Wish,
+    /// How many of it.
+    pub count: usize,
+    /// How long it may wait for each; `None`: for ever.
+    pub limit: Option<Duration>,
+    /// The program and its arguments.
+    pub command: &'a [OsString],
 }
 
 impl dyn Ask + '_ {
     /// As [`Ask::ask`], with a refusal as an error.
     pub(super) fn get(&mut self, request: Request) -> Result<Response, Failing> {
         refused(self.ask(request)?)
+    }
+    /// All rows of a list that comes in parts: `request` asks for those after the last one so far, `part` is what an answer
+    /// holds, and whether there are more.
+    pub(super) fn all<T>(
+        &mut self,
+        request: impl Fn(Option<&T>) -> Request,
+        part: impl Fn(Response) -> Option<(Vec<T>, bool)>,
+    ) -> Result<Vec<T>, Failing> {
+        let mut rows = Vec::new();
+        loop {
+            let answer = self.get(request(rows.last()))?;
+            let (more_rows, more) = part(answer).ok_or_else(Failing::other_answer)?;
+            let empty = more_rows.is_empty();
+            rows.extend(more_rows);
+            if !more || empty {
+                return Ok(rows);
+            }
+        }
     }
     /// As [`Ask::ask_at`], with a refusal as an error.
     pub(super) fn get_at(&mut self, address: &Address, request: Request) -> Result<Response, Failing> {

@@ -154,6 +154,7 @@ pub(super) fn server(id: &str) -> ServerReport {
         reason: String::new(),
         endpoints: BTreeMap::from([("web-1.http".into(), "http://127.0.0.1:40001".into())]),
         next_try: None,
+        tenure: None,
     }
 }
 
@@ -166,6 +167,7 @@ pub(super) fn failing_server(id: &str) -> ServerReport {
         reason: "ended with code 1".into(),
         endpoints: BTreeMap::new(),
         next_try: Some(WallTime(1_700_000_000_000)),
+        tenure: None,
         ..server(id)
     }
 }

@@ -1,8 +1,9 @@
 //! Opens the way to the grid with the client library.
 
+use super::Exit;
 use super::actor::actor;
 use super::args::Global;
-use super::ask::Ask;
+use super::ask::{Ask, Holding};
 use super::failing::Failing;
 use crate::client::{Client, Error, Observing, Options, RegisterOptions, Watch};
 use crate::pure::base::Address;
@@ -139,9 +140,13 @@ impl Ask for Way {
             Ok(())
         })
     }
+    fn hold(&mut self, holding: Holding<'_>, said: &mut dyn FnMut(&str)) -> Result<Exit, Failing> {
+        let client = self.open(self.locator.clone());
+        self.runtime.block_on(super::hold::hold(client, holding, said))
+    }
 }
 
-fn failing(error: &Error) -> Failing {
+pub(super) fn failing(error: &Error) -> Failing {
     match error {
         Error::Failed(failure) => failure.clone().into(),
         Error::NobodyReachable { .. } => Failing::unreachable(error.to_string()),

@@ -5,36 +5,60 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Done.
-    Done = 0,
+    Done,
     /// Failed, for a reason that has no code of its own.
-    Failed = 1,
+    Failed,
     /// Wrong usage: flags or arguments that do not parse.
-    Usage = 2,
+    Usage,
     /// Differences were found; only with `--exit-code`.
-    Differences = 3,
+    Differences,
     /// No such thing.
-    NotFound = 4,
+    NotFound,
     /// A precondition failed: not the master, reviewing, the version moved, a preflight refused.
-    Precondition = 5,
+    Precondition,
     /// Nobody could be reached.
-    Unreachable = 6,
+    Unreachable,
     /// Not allowed.
-    NotAllowed = 7,
+    NotAllowed,
     /// Done in part: stored, and not known to be on enough disks.
-    InPart = 8,
+    InPart,
     /// No answer in time.
-    TimedOut = 9,
+    TimedOut,
     /// A daemon cannot create its data.
-    CannotCreate = 73,
+    CannotCreate,
     /// A daemon's data folder is in use by another.
-    InUse = 75,
+    InUse,
     /// A daemon lacks a permission.
-    Permission = 77,
+    Permission,
     /// A daemon's configuration is refused.
-    Configuration = 78,
+    Configuration,
+    /// As the command ended that was run: its own code, or 128 and the signal.
+    Command(u8),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Differences => 3,
+            Self::NotFound => 4,
+            Self::Precondition => 5,
+            Self::Unreachable => 6,
+            Self::NotAllowed => 7,
+            Self::InPart => 8,
+            Self::TimedOut => 9,
+            Self::CannotCreate => 73,
+            Self::InUse => 75,
+            Self::Permission => 77,
+            Self::Configuration => 78,
+            Self::Command(code) => code,
+        }
+    }
 }
 
 impl From<ErrorCode> for Exit {
@@ -53,6 +77,6 @@ impl From<ErrorCode> for Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }

@@ -10,9 +10,11 @@ mod ask;
 mod compare;
 mod connect;
 mod daemon;
+mod decision;
 pub mod dev;
 mod exit;
 mod failing;
+mod hold;
 mod offline;
 mod output;
 mod plan;
@@ -28,6 +30,7 @@ pub use exit::Exit;
 pub use failing::Failing;
 pub use output::{Output, Style};
 
+use crate::io::plugin_host::{exam, serve};
 use crate::io::process::step;
 use args::{Arguments, Global};
 use clap::{CommandFactory as _, Parser as _};
@@ -41,9 +44,12 @@ pub type Connect<'a> = &'a mut dyn FnMut(&Global) -> Result<Box<dyn Ask>, Failin
 /// The whole program: this process's arguments, one verb, its exit code.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|verb| verb == step::VERB) {
+    match arguments.next() {
         // Between a node and a server's program: no help, no colours, no time to lose.
-        return step::run(arguments.collect());
+        Some(verb) if verb == step::VERB => return step::run(arguments.collect()),
+        Some(verb) if verb == exam::VERB => return exam::run(),
+        Some(verb) if verb == serve::VERB => return serve::run(),
+        _ => {}
     }
     let (mut results, mut words) = (std::io::stdout(), std::io::stderr());
     let mut output = Output::new(&mut results, &mut words, std::io::stdout().is_terminal());
@@ -103,6 +109,10 @@ mod cli_test;
 #[cfg(test)]
 mod compare_test;
 #[cfg(test)]
+mod decision_test;
+#[cfg(test)]
 mod help_test;
 #[cfg(test)]
 mod init_test;
+#[cfg(test)]
+mod plugin_test;

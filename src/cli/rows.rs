@@ -2,6 +2,8 @@
 
 use super::output::Row;
 use crate::io::config::Shown;
+use crate::pure::allocation::PluginReport;
+use crate::pure::protocol::allocation::{LeaseReport, SessionReport};
 use crate::pure::protocol::history::RevisionRow;
 use crate::pure::protocol::locate::{AdapterRow, FoundRow, ObjectRow};
 use crate::pure::protocol::node::Transition;
@@ -22,6 +24,94 @@ impl Row for RegistryRow {
             self.reason.clone(),
         ]
     }
+}
+
+impl Row for SessionReport {
+    const HEAD: &'static [&'static str] = &["SESSION", "NAME", "EXPIRES", "HOLDS", "WAITS", "OPENED", "BY"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            in_seconds(self.expires_in),
+            self.leases.to_string(),
+            self.waiting.to_string(),
+            self.opened.to_string(),
+            self.actor.clone(),
+        ]
+    }
+}
+
+impl Row for LeaseReport {
+    const HEAD: &'static [&'static str] = &[
+        "RESOURCE", "TYPE", "SESSION", "NAME", "TOKEN", "SINCE", "EXPIRES", "SERVER", "NODE",
+    ];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.resource.clone(),
+            or_dash(&self.kind),
+            self.session.to_string(),
+            self.session_name.clone(),
+            self.token.clone(),
+            self.since.to_string(),
+            in_seconds(self.expires_in),
+            self.server.clone(),
+            or_dash(&self.node),
+        ]
+    }
+}
+
+impl Row for PluginReport {
+    const HEAD: &'static [&'static str] = &[
+        "PLUGIN",
+        "POLICY",
+        "STATE",
+        "ISOLATION",
+        "PID",
+        "VERSION",
+        "DIGEST",
+        "ASKED",
+        "FAULTS",
+        "MEDIAN",
+        "REASON",
+    ];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            if self.policy { "yes" } else { "-" }.to_owned(),
+            self.state.clone(),
+            self.isolation.clone(),
+            self.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            or_dash(&self.version),
+            or_dash(&short(&self.digest)),
+            self.asked.to_string(),
+            self.faults.to_string(),
+            self.median_us.map_or_else(|| "-".to_owned(), |us| format!("{us} us")),
+            trouble_of(self),
+        ]
+    }
+}
+
+/// Why a plugin is not active, and what went wrong last although it may be.
+fn trouble_of(plugin: &PluginReport) -> String {
+    let mut parts = vec![plugin.reason.clone()];
+    if !plugin.last_fault.is_empty() && plugin.last_fault != plugin.reason {
+        parts.push(format!("last fault: {}", plugin.last_fault));
+    }
+    if plugin.crashes > 0 {
+        parts.push(format!("crashes: {}", plugin.crashes));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
+}
+
+/// As much of a digest as tells it from others.
+pub(super) fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
+
+/// Only the master knows.
+fn in_seconds(seconds: Option<u64>) -> String {
+    seconds.map_or_else(|| "-".to_owned(), |seconds| format!("in {seconds}s"))
 }
 
 impl Row for NodeRow {

@@ -1,6 +1,7 @@
 //! Finding things: the questions that programs ask, with their types.
 
 use super::{Cache, CacheOptions, Client, Error, Observing, RegisterOptions, Registering};
+use super::{Session, SessionOptions};
 use crate::pure::base::{ObjectId, RequestId};
 use crate::pure::model::ObjectRecord;
 use crate::pure::protocol::locate::{Choose, FoundRow, ObjectReport, Position, Registration, Subject};
@@ -108,6 +109,13 @@ impl Client {
     /// [`Error`]; nothing is registered, or it ends by itself within its time to live.
     pub async fn register(&self, registration: Registration, options: RegisterOptions) -> Result<Registering, Error> {
         Registering::begin(self.clone(), registration, options).await
+    }
+    /// Opens a session, which holds resources, and renews it until the handle is closed or dropped.
+    ///
+    /// # Errors
+    /// [`Error`]; there is no session, or it ends by itself within its time to live.
+    pub async fn session(&self, options: SessionOptions) -> Result<Session, Error> {
+        Session::open(self.clone(), options).await
     }
     /// Everything of these subjects (none: of all), then what changes. `after`: only what changed since then, where that is
     /// still known.

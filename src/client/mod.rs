@@ -15,6 +15,7 @@ mod pending;
 mod registering;
 mod repeated;
 mod search;
+mod session;
 mod watch;
 
 pub use cache::{Cache, CacheOptions, Cached};
@@ -27,4 +28,5 @@ pub use options::Options;
 pub use pending::{Answers, CallError};
 pub use registering::{RegisterOptions, Registering};
 pub use repeated::Repeated;
+pub use session::{Session, SessionOptions};
 pub use watch::Watch;

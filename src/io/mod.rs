@@ -7,6 +7,7 @@ pub mod dns;
 pub mod gossip;
 pub mod http;
 pub mod net;
+pub mod plugin_host;
 pub mod process;
 pub mod store;
 pub mod telemetry;

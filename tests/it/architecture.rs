@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the core, in dependency order: each may import those before it, and nobody else.
-const CORE: [&str; 10] = [
+const CORE: [&str; 11] = [
     "base",
     "wire",
     "lineage",
     "membership",
     "model",
+    "allocation",
     "supervisor",
     "locator",
     "protocol",

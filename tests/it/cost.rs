@@ -30,7 +30,7 @@ fn put(deployment: &mut Arc<Deployment>, number: u64, serial: u64) -> Duration {
         .expect("memory");
     }
     let update = Update::PutApplication(Arc::new(ApplicationRecord {
-        descriptor: Application::from_toml(&text, "cost.toml").expect("it is valid"),
+        descriptor: Application::from_toml(&text, "cost.toml").expect("it is valid").into(),
         revision: serial,
         version: Version::default(),
         time: WallTime(0),

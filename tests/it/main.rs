@@ -9,5 +9,7 @@ mod daemons;
 mod dashboards;
 #[expect(clippy::disallowed_methods, reason = "reads descriptors, starts processes")]
 mod import;
+#[expect(clippy::disallowed_methods, reason = "writes files, starts processes")]
+mod plugins;
 mod scenarios;
 mod simulation;

@@ -1,5 +1,6 @@
 //! The scenarios of the system that floe replaces, for activation (S-ACT), deployment (S-DEP), updates (S-UPD) and updates
-//! without restart (S-NRU), replica groups (S-RG) and look-ups (S-SIM): where each is held on real processes, or why it means nothing here.
+//! without restart (S-NRU), replica groups (S-RG) and look-ups (S-SIM): where each is held on real processes, or why it means nothing here. Those of
+//! allocation (S-ALL) are about who gets what when, which the core decides alone: they are held there, but for the storm.
 //!
 //! A file holds a scenario where it names it, as `S-ACT-01` in a comment or as `s_act_01` in a test's name, where further
 //! numbers may follow: `s_act_01_02_03`. What a file says of itself at its head does not count.
@@ -23,18 +24,55 @@ const REDEPLOYMENT: &[&str] = &["daemons/redeployment.rs"];
 const UPDATES: &[&str] = &["daemons/updates.rs"];
 const MOVES: &[&str] = &["daemons/moves.rs"];
 const FINDING: &[&str] = &["daemons/finding.rs"];
+const CORE_ALLOCATION: &[&str] = &["../../src/pure/registry/handle/allocate_test.rs"];
 
 /// How many scenarios each family has.
-const FAMILIES: [(&str, u32); 6] = [("ACT", 12), ("DEP", 7), ("UPD", 12), ("NRU", 7), ("RG", 15), ("SIM", 4)];
+const FAMILIES: [(&str, u32); 7] = [
+    ("ACT", 12),
+    ("DEP", 7),
+    ("UPD", 12),
+    ("NRU", 7),
+    ("RG", 15),
+    ("SIM", 4),
+    ("ALL", 28),
+];
 
 const SCENARIOS: &[(&str, Held)] = &[
+    ("S-ALL-01", In(CORE_ALLOCATION)),
+    ("S-ALL-02", In(CORE_ALLOCATION)),
+    ("S-ALL-03", In(CORE_ALLOCATION)),
+    ("S-ALL-04", In(CORE_ALLOCATION)),
+    ("S-ALL-05", In(CORE_ALLOCATION)),
+    ("S-ALL-06", In(CORE_ALLOCATION)),
+    ("S-ALL-07", In(CORE_ALLOCATION)),
+    ("S-ALL-08", In(CORE_ALLOCATION)),
+    ("S-ALL-09", In(CORE_ALLOCATION)),
+    ("S-ALL-10", In(CORE_ALLOCATION)),
+    ("S-ALL-11", In(CORE_ALLOCATION)),
+    ("S-ALL-12", In(CORE_ALLOCATION)),
+    ("S-ALL-13", In(CORE_ALLOCATION)),
+    ("S-ALL-14", In(CORE_ALLOCATION)),
+    ("S-ALL-15", In(CORE_ALLOCATION)),
+    ("S-ALL-16", In(CORE_ALLOCATION)),
+    ("S-ALL-17", In(CORE_ALLOCATION)),
+    ("S-ALL-18", In(CORE_ALLOCATION)),
+    ("S-ALL-19", In(CORE_ALLOCATION)),
+    ("S-ALL-20", In(CORE_ALLOCATION)),
+    ("S-ALL-21", In(CORE_ALLOCATION)),
+    ("S-ALL-22", In(CORE_ALLOCATION)),
+    ("S-ALL-23", In(CORE_ALLOCATION)),
+    ("S-ALL-24", In(CORE_ALLOCATION)),
+    ("S-ALL-25", In(CORE_ALLOCATION)),
+    ("S-ALL-26", In(CORE_ALLOCATION)),
+    (
+        "S-ALL-27",
+        Not("routed calls: floe hands out addresses and tokens, no calls pass through it"),
+    ),
+    ("S-ALL-28", In(&["daemons/allocation.rs"])),
     ("S-ACT-01", In(ACTIVATION)),
     ("S-ACT-02", In(ACTIVATION)),
     ("S-ACT-03", In(ACTIVATION)),
-    (
-        "S-ACT-04",
-        Not("waits for sessions: until they are there nobody can hold a server with activation = \"session\""),
-    ),
+    ("S-ACT-04", In(&["daemons/session_servers.rs"])),
     ("S-ACT-05", In(ACTIVATION)),
     ("S-ACT-06", In(ACTIVATION)),
     ("S-ACT-07", In(ACTIVATION)),

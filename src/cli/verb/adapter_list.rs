@@ -23,19 +23,14 @@ pub(super) fn run(_: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Resu
 
 /// All adapters, one, or the members of a group: asked for in parts.
 pub(super) fn all(id: Option<&str>, link: &mut dyn Ask) -> Result<Vec<AdapterRow>, Failing> {
-    let mut rows: Vec<AdapterRow> = Vec::new();
-    loop {
-        let request = Request::Adapters {
+    link.all(
+        |last: Option<&AdapterRow>| Request::Adapters {
             id: id.map(str::to_owned),
-            after: rows.last().map(|row| row.id.clone()),
-        };
-        let Response::Adapters(part, more) = link.get(request)? else {
-            return Err(Failing::other_answer());
-        };
-        let empty = part.is_empty();
-        rows.extend(part);
-        if !more || empty {
-            return Ok(rows);
-        }
-    }
+            after: last.map(|row| row.id.clone()),
+        },
+        |answer| match answer {
+            Response::Adapters(rows, more) => Some((rows, more)),
+            _ => None,
+        },
+    )
 }

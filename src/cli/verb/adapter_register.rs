@@ -1,5 +1,6 @@
 //! `floe adapter register ID`: registers an adapter of a process that no node runs, until interrupted.
 
+use crate::cli::args::time;
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::client::RegisterOptions;
 use crate::pure::base::{AdapterId, GroupId};
@@ -45,10 +46,4 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
     };
     link.register(registration, options, &mut |words| output.word(words))?;
     Ok(Exit::Done)
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let span = text.parse::<jiff::SignedDuration>().ok();
-    span.and_then(|span| Duration::try_from(span).ok())
-        .ok_or_else(|| "wants a time such as \"15s\"".to_owned())
 }

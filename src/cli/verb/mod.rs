@@ -4,6 +4,7 @@ pub(super) mod adapter_list;
 pub(super) mod adapter_register;
 pub(super) mod adapter_remove;
 pub(super) mod adapter_show;
+pub(super) mod allocate;
 pub(super) mod app_apply;
 mod app_apply_surplus;
 pub(super) mod app_diff;
@@ -24,6 +25,8 @@ pub(super) mod db_verify;
 pub(super) mod dev;
 pub(super) mod dev_web;
 pub(super) mod events;
+pub(super) mod lease_explain;
+pub(super) mod lease_list;
 pub(super) mod node_drain;
 pub(super) mod node_list;
 pub(super) mod node_load;
@@ -34,6 +37,10 @@ pub(super) mod object_add;
 pub(super) mod object_find;
 pub(super) mod object_list;
 pub(super) mod peer_list;
+pub(super) mod plugin_check;
+pub(super) mod plugin_list;
+pub(super) mod plugin_new;
+pub(super) mod plugin_reload;
 pub(super) mod registry_compare;
 pub(super) mod registry_demote;
 pub(super) mod registry_init;
@@ -49,10 +56,15 @@ pub(super) mod server_list;
 pub(super) mod server_logs;
 pub(super) mod server_show;
 pub(super) mod server_signal;
+pub(super) mod session_close;
+pub(super) mod session_list;
+pub(super) mod session_show;
 pub(super) mod status;
 pub(super) mod watch;
 
-use super::args::{Adapter, App, Arguments, Config, Db, Node, Noun, Object, Peer, Registry, Server};
+use super::args::{
+    Adapter, App, Arguments, Config, Db, Lease, Node, Noun, Object, Peer, Plugin, Registry, Server, Session,
+};
 use super::{Connect, Exit, Failing, Output};
 
 /// Runs the verb that was written. Only verbs that ask the grid connect.
@@ -91,6 +103,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Object(Object::Find(args)) => object_find::run(args, &mut *open()?, output),
         Noun::Object(Object::Add(args)) => object_add::add(args, &mut *open()?, output),
         Noun::Object(Object::Remove(args)) => object_add::remove(args, &mut *open()?, output),
+        Noun::Allocate(args) => allocate::run(args, &mut *open()?, output),
+        Noun::Session(Session::List(args)) => session_list::run(args, &mut *open()?, output),
+        Noun::Session(Session::Show(args)) => session_show::run(args, &mut *open()?, output),
+        Noun::Session(Session::Close(args)) => session_close::run(args, &mut *open()?, output),
+        Noun::Lease(Lease::List(args)) => lease_list::run(args, &mut *open()?, output),
+        Noun::Lease(Lease::Explain(args)) => lease_explain::run(args, &mut *open()?, output),
         Noun::Registry(Registry::Run(args)) => registry_run::run(args),
         Noun::Registry(Registry::Init(args)) => registry_init::run(args, &mut *open()?, output),
         Noun::Registry(Registry::List(args)) => registry_list::run(args, &mut *open()?, output),
@@ -106,6 +124,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output<'_>, connect: Conne
         Noun::Node(Node::Undrain(args)) => node_drain::undrain(args, &mut *open()?, output),
         Noun::Node(Node::Shutdown(args)) => node_shutdown::run(args, &mut *open()?, output),
         Noun::Peer(Peer::List(args)) => peer_list::run(args, &mut *open()?, output),
+        Noun::Plugin(Plugin::List(args)) => plugin_list::run(args, &mut *open()?, output),
+        Noun::Plugin(Plugin::Reload(args)) => plugin_reload::run(args, global, &mut *open()?, output),
+        Noun::Plugin(Plugin::Check(args)) => plugin_check::run(args, output),
+        Noun::Plugin(Plugin::New(args)) => plugin_new::run(args, output),
         Noun::Config(Config::Check(args)) => config_check::run(args, output),
         Noun::Config(Config::Show(args)) => config_show::run(args, output),
         Noun::Registry(Registry::Compare(args)) => registry_compare::run(args, &mut open, output),

@@ -33,23 +33,18 @@ pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> R
         (_, true) => Choose::LeastLoaded,
         (false, false) => Choose::Any,
     };
-    let mut rows: Vec<FoundRow> = Vec::new();
-    loop {
-        let request = Request::Find {
+    let rows = link.all(
+        |last: Option<&FoundRow>| Request::Find {
             kind: args.kind.clone(),
             choose,
-            after: rows.last().map(|row| row.id.clone()),
+            after: last.map(|row| row.id.clone()),
             at_least: None,
-        };
-        let Response::Found(found) = link.get(request)? else {
-            return Err(Failing::other_answer());
-        };
-        let empty = found.objects.is_empty();
-        rows.extend(found.objects);
-        if !found.more || empty {
-            break;
-        }
-    }
+        },
+        |answer| match answer {
+            Response::Found(found) => Some((found.objects, found.more)),
+            _ => None,
+        },
+    )?;
     output.rows(&rows)?;
     Ok(Exit::Done)
 }

@@ -19,21 +19,16 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, link: &mut dyn Ask, output: &mut Output<'_>) -> Result<Exit, Failing> {
-    let mut rows: Vec<ObjectRow> = Vec::new();
-    loop {
-        let request = Request::Objects {
+    let rows = link.all(
+        |last: Option<&ObjectRow>| Request::Objects {
             kind: args.kind.clone(),
-            after: rows.last().map(|row| row.id.clone()),
-        };
-        let Response::Objects(part, more) = link.get(request)? else {
-            return Err(Failing::other_answer());
-        };
-        let empty = part.is_empty();
-        rows.extend(part);
-        if !more || empty {
-            break;
-        }
-    }
+            after: last.map(|row| row.id.clone()),
+        },
+        |answer| match answer {
+            Response::Objects(rows, more) => Some((rows, more)),
+            _ => None,
+        },
+    )?;
     output.rows(&rows)?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use crate::app::registry::{self, Wanted, Wishes};
 use crate::cli::{Exit, Failing, daemon};
-use crate::io::config::{self, Config, Flag, Overrides};
+use crate::io::config::{self, Config, Flag, Kind, Overrides};
 use crate::io::telemetry::logging;
 use crate::pure::base::PeerName;
 use crate::pure::membership::{PeerKind, Role};
@@ -86,7 +86,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failing> {
             from_unproven: args.from_unproven,
         }),
     };
-    daemon::run(registry::run(config, wishes))
+    let path = args.config.clone();
+    let reread = move || match config::load(&path, &overrides).map(|config| config.kind) {
+        Ok(Kind::Registry(section)) => Ok(section.allocation),
+        Ok(Kind::Node(_)) => Err("the configuration is a node's now".to_owned()),
+        Err(faults) => Err(faults.to_string().replace('\n', "; ")),
+    };
+    daemon::run(registry::run(config, wishes, Box::new(reread)))
 }
 
 /// Sets up the log and says in it what is allowed but should be known.

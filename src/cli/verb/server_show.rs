@@ -89,6 +89,10 @@ pub(super) fn facts_of(server: &ServerReport) -> Vec<(&'static str, String)> {
         ("node", server.node.to_string()),
         ("state", state_of(server)),
         ("reason", reason_of(server)),
+        (
+            "session",
+            server.tenure.map_or_else(String::new, |tenure| tenure.to_string()),
+        ),
         ("pid", pid),
         ("restarts", server.restarts.to_string()),
     ];
@@ -101,7 +105,7 @@ pub(super) fn facts_of(server: &ServerReport) -> Vec<(&'static str, String)> {
 }
 
 /// A line a fact.
-pub(super) fn lines_of(facts: &[(&'static str, String)]) -> String {
+pub(in crate::cli) fn lines_of(facts: &[(&'static str, String)]) -> String {
     let lines = facts
         .iter()
         .filter(|(_, fact)| !fact.is_empty())

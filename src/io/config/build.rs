@@ -1,11 +1,13 @@
 //! From values in shape to the typed configuration: names, addresses, and what does not go together.
 
+use super::allocation::Allocation;
 use super::checks;
 use super::fault::{Fault, Origin};
 use super::getters::Getters;
 use super::layers::Values;
 use super::sections::{Config, Dns, Format, Gossip, Http, Kind, Log, Node, OnStop, Peer, Registry};
 use super::shape::Shaped;
+use crate::pure::allocation::allocator::{BUILT_IN, built_in};
 use crate::pure::base::Address;
 use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
@@ -187,6 +189,10 @@ impl Getters<'_> {
         }
         let registry = registry.and_then(|_| self.registry());
         let node = node.and_then(|_| self.node(advertise));
+        if let Some(origin) = self.values.sections.get("allocation").filter(|_| node.is_some()) {
+            let message = "a node allocates nothing: a registry does, leave [allocation] out here";
+            self.faults.push(Fault::new(origin.clone(), "allocation", message));
+        }
         registry.map(Kind::Registry).or(node.map(Kind::Node))
     }
 
@@ -195,8 +201,10 @@ impl Getters<'_> {
             "master" => Role::Master,
             _ => Role::Replica,
         });
+        let allocation = self.allocation();
         Some(Registry {
             role: role?,
+            allocation: allocation?,
             min_copies: self.count("registry.min_copies")?,
             copy_deadline: self.duration("registry.copy_deadline")?,
             discovery_window: self.duration("registry.discovery_window")?,
@@ -207,6 +215,31 @@ impl Getters<'_> {
                 "off" => Sight::Off,
                 _ => Sight::Majority,
             },
+        })
+    }
+
+    fn allocation(&mut self) -> Option<Allocation> {
+        let plugins = match self.get("allocation.plugin") {
+            Some(Shaped::Plugins(plugins)) => plugins,
+            _ => BTreeMap::new(),
+        };
+        let policy = self.text("allocation.policy")?;
+        if built_in(&policy).is_none() && !plugins.contains_key(&policy) {
+            let known = plugins.keys().map(String::as_str).chain(BUILT_IN);
+            let message = format!(
+                "{policy:?} is no built-in and there is no [allocation.plugin.{policy}]; known are {}",
+                known.collect::<Vec<_>>().join(", ")
+            );
+            let origin = self.origin("allocation.policy");
+            self.faults.push(Fault::new(origin, "allocation.policy", message));
+            return None;
+        }
+        Some(Allocation {
+            policy,
+            fallback: self.text("allocation.fallback")?,
+            deadline: self.duration("allocation.deadline")?,
+            shadow: u32::try_from(self.count("allocation.shadow")?).unwrap_or(u32::MAX),
+            plugins,
         })
     }
 

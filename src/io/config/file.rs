@@ -1,5 +1,6 @@
 //! The file layer: TOML with the place of each value. Unknown keys and sections are faults with the nearest known one.
 
+use super::allocation;
 use super::fault::{Fault, Origin};
 use super::layers::{Setting, Written};
 use super::schema::{self, KEYS, Key};
@@ -130,7 +131,7 @@ fn unknown_at_top(name: &str, is_section: bool, origin: Origin) -> Fault {
         )
     };
     let message = meant.map_or_else(
-        || format!("no such {what}; floe knows grid, [peer], [http], [dns], [gossip], [registry], [node], [log]"),
+        || format!("no such {what}; floe knows grid, [peer], [http], [dns], [gossip], [registry], [allocation], [node], [log]"),
         |meant| format!("no such {what}; nearest: {meant}"),
     );
     Fault::new(origin, name, message)
@@ -155,6 +156,7 @@ impl Places<'_> {
     fn setting(&self, key: &'static Key, value: &Spanned<DeValue<'_>>) -> Setting {
         let value_of = match key.shape {
             Shape::Labels => labels,
+            Shape::Plugins => allocation::written,
             _ => plain,
         };
         Setting {

@@ -89,6 +89,8 @@ pub(super) fn merge(layers: Vec<Written>, faults: &mut Vec<Fault>) -> Values {
 /// The defaults of sections that every peer has, and of `[registry]` and `[node]` where they were opened.
 fn built_in(values: &Values) -> Vec<Setting> {
     let concerns = |key: &Key| match key.section() {
+        // Only registries allocate.
+        "allocation" => values.sections.contains_key("registry"),
         kind @ ("registry" | "node") => values.sections.contains_key(kind),
         _ => true,
     };

@@ -110,7 +110,11 @@ fn from_flags(flags: &[Flag]) -> Written {
 }
 
 fn shown(values: &Values) -> Vec<Shown> {
-    let concerns = |section: &str| !matches!(section, "registry" | "node") || values.sections.contains_key(section);
+    let concerns = |section: &str| match section {
+        "allocation" => values.sections.contains_key("registry"),
+        "registry" | "node" => values.sections.contains_key(section),
+        _ => true,
+    };
     let rows = KEYS.iter().filter(|key| concerns(key.section())).map(|key| {
         let (value, origin) = match (values.get(key.path), key.preset) {
             (Some((Some(value), origin)), _) => (value.to_string(), origin.to_string()),

@@ -8,6 +8,7 @@
 //!
 //! Invariant: a `Config` exists only when there is no fault at all; all faults are reported at once.
 
+mod allocation;
 mod build;
 mod checks;
 mod environment;
@@ -20,6 +21,7 @@ mod schema;
 mod sections;
 mod shape;
 
+pub use allocation::{Allocation, Isolation, Plugin};
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Origin};
 pub use load::{Flag, Overrides, Reading, Shown, load, read};

@@ -48,8 +48,9 @@ fn samples_load() {
 #[test]
 fn samples_show_every_key_with_its_default() {
     for (name, text, other_kind) in SAMPLES {
-        // Only registries answer DNS.
-        let other = |section: &str| section == other_kind || (other_kind == "registry" && section == "dns");
+        // Only registries answer DNS and allocate.
+        let registries = |section: &str| ["dns", "allocation"].contains(&section);
+        let other = |section: &str| section == other_kind || (other_kind == "registry" && registries(section));
         for key in KEYS.iter().filter(|key| !other(key.section())) {
             let values = values_of(text, key.section(), key.name());
             assert!(!values.is_empty(), "{name} does not show {}", key.path);

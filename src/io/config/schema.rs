@@ -1,6 +1,7 @@
 //! The table of all keys: the only place that spells a key, its shape, its default and its help.
 
 use super::shape::Shape;
+use crate::pure::allocation::allocator::BUILT_IN;
 use std::time::Duration;
 
 /// What holds when a key is not written.
@@ -58,7 +59,7 @@ const fn between(from_ms: u64, to_ms: u64) -> Shape {
 }
 
 use Preset::{Is, Required, Without};
-use Shape::{Choice, Count, Labels, List, Ratio, Switch, Text};
+use Shape::{Choice, Count, Labels, List, Plugins, Ratio, Switch, Text};
 
 /// Every key, in the order in which samples and `floe config show` list them.
 pub const KEYS: &[Key] = &[
@@ -168,6 +169,36 @@ pub const KEYS: &[Key] = &[
         Choice(&["majority", "any", "off"]),
         Is("majority"),
         "how many other registries a master must be in contact with",
+    ),
+    key(
+        "allocation.policy",
+        Text,
+        Is("random"),
+        "who chooses what a session is given: random, first-fit, or a plugin below; registries only",
+    ),
+    key(
+        "allocation.fallback",
+        Choice(&BUILT_IN),
+        Is("random"),
+        "the built-in that stands in for a plugin that fails",
+    ),
+    key(
+        "allocation.deadline",
+        between(1, 1000),
+        Is("10ms"),
+        "how long a plugin may take to answer; everything else waits meanwhile",
+    ),
+    key(
+        "allocation.shadow",
+        Count { min: 0, max: 10_000 },
+        Is("0"),
+        "so many first answers of a plugin are not taken, the built-in's are",
+    ),
+    key(
+        "allocation.plugin",
+        Plugins,
+        Without("none"),
+        "allocators by name: file, isolation, and config, which is the plugin's own",
     ),
     key(
         "node.host",

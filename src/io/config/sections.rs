@@ -1,5 +1,6 @@
 //! The sections as types. Ranges and defaults stand in `schema`; what a value costs in `config/*.toml`.
 
+use super::allocation::Allocation;
 use crate::pure::base::{Address, GridName, PeerName};
 use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerKind, Role};
@@ -139,6 +140,8 @@ pub struct Registry {
     pub require_proof: bool,
     /// How many of the other registries a master must be in contact with.
     pub sight: Sight,
+    /// `[allocation]`: who chooses what a session is given.
+    pub allocation: Allocation,
 }
 
 /// `[node]`.

@@ -1,5 +1,6 @@
 //! Shapes of values: what a key takes, read from a merged value or from the text of a variable or flag.
 
+use super::allocation::{self, Plugin};
 use figment::value::{Dict, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +44,8 @@ pub enum Shape {
     },
     /// Texts by name: a table, or `a=1,b=2` in a variable.
     Labels,
+    /// Allocators by name, a table each.
+    Plugins,
 }
 
 /// A value that has the shape of its key.
@@ -56,6 +59,7 @@ pub(super) enum Shaped {
     /// In thousandths.
     Ratio(u64),
     Labels(BTreeMap<String, String>),
+    Plugins(BTreeMap<String, Plugin>),
 }
 
 impl Shape {
@@ -63,7 +67,7 @@ impl Shape {
     pub(super) fn value_of(self, text: &str) -> Value {
         let as_text = || Value::from(text);
         match self {
-            Self::Text | Self::Choice(_) | Self::Duration { .. } => as_text(),
+            Self::Text | Self::Choice(_) | Self::Duration { .. } | Self::Plugins => as_text(),
             Self::List => {
                 let inner = text.trim();
                 let inner = inner
@@ -142,6 +146,7 @@ impl Shape {
                 let few = labels.len() <= LABELS_MAX;
                 few.then_some(Shaped::Labels(labels)).ok_or_else(refuse)
             }
+            (Self::Plugins, Value::Array(_, items)) => allocation::read(items).map(Shaped::Plugins),
             (Self::Switch, Value::Bool(_, switch)) => Ok(Shaped::Switch(*switch)),
             _ => Err(refuse()),
         }
@@ -160,6 +165,9 @@ impl fmt::Display for Shape {
             Self::Count { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Duration { min, max } => write!(f, "a time such as \"2s\" or \"500ms\", from {min:?} to {max:?}"),
             Self::Switch => f.write_str("true or false"),
+            Self::Plugins => {
+                f.write_str("tables in the file: [allocation.plugin.NAME] with file = \"/path/to/lib.so\"")
+            }
             Self::Ratio { min, max } => write!(f, "a number from {} to {}", decimal(*min), decimal(*max)),
             Self::Labels => write!(
                 f,
@@ -179,6 +187,7 @@ impl fmt::Display for Shaped {
             Self::Duration(span) => write!(f, "\"{span:?}\""),
             Self::Switch(switch) => write!(f, "{switch}"),
             Self::Ratio(thousandths) => f.write_str(&decimal(*thousandths)),
+            Self::Plugins(plugins) => f.write_str(&allocation::shown(plugins)),
             Self::Labels(labels) => {
                 let labels: Vec<String> = labels.iter().map(|(name, text)| format!("{name} = {text:?}")).collect();
                 write!(f, "{{ {} }}", labels.join(", "))

@@ -1,5 +1,6 @@
 //! Answers as JSON: what `--format json` prints, and `{"error": {code, message, hint}}` with a fitting status code.
 
+use crate::pure::base::Address;
 use crate::pure::protocol::{ErrorCode, Failure, Response as Answer};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -47,19 +48,47 @@ pub fn answer(answer: Answer) -> Response {
         Answer::Outcome(outcome) => whole(&outcome),
         Answer::Explained(report) => whole(&report),
         Answer::Node(detail) => whole(&detail),
+        Answer::Session(report) => whole(&report),
+        Answer::Sessions(rows, more) => whole(&json!({ "sessions": rows, "more": more })),
+        Answer::Leases(rows, more) => whole(&json!({ "leases": rows, "more": more })),
+        Answer::Allocated(report) => whole(&report),
+        Answer::Decision(report) => whole(&report),
+        Answer::Plugins(rows) => whole(&json!({ "plugins": rows })),
+        Answer::Queued(report) => (StatusCode::ACCEPTED, whole(&report)).into_response(),
+        Answer::Withdrawn(waited) => whole(&json!({ "withdrawn": waited })),
+        Answer::Released(report) => whole(&report),
     }
 }
 
 /// A failure of the protocol as JSON.
 pub fn failed(failure: &Failure) -> Response {
-    let code = serde_json::to_value(failure.code).unwrap_or_default();
-    let code = code.as_str().unwrap_or("internal");
-    let mut response = error(status(failure.code), code, &failure.message, &failure.hint);
+    let mut response = error(
+        status(failure.code),
+        &code(failure.code),
+        &failure.message,
+        &failure.hint,
+    );
     if matches!(failure.code, ErrorCode::Overloaded | ErrorCode::Unavailable) {
         let retry = HeaderValue::from_static(RETRY_SECONDS);
         response.headers_mut().insert(header::RETRY_AFTER, retry);
     }
     response
+}
+
+/// A refusal of a peer that does not lead; where the master is, if that is known, with its HTTP address.
+pub(super) fn not_master(failure: &Failure, http: Option<&Address>) -> Response {
+    let hint = http.map_or_else(|| failure.hint.clone(), |http| format!("ask the master: http://{http}"));
+    let master = failure
+        .master
+        .as_ref()
+        .map(|(name, address)| json!({ "name": name, "address": address, "http": http }));
+    let error = json!({ "code": code(failure.code), "message": failure.message, "hint": hint, "master": master });
+    (status(failure.code), axum::Json(json!({ "error": error }))).into_response()
+}
+
+fn code(code: ErrorCode) -> String {
+    let code = serde_json::to_value(code).unwrap_or_default();
+    code.as_str().unwrap_or("internal").to_owned()
 }
 
 /// An error of our own, which never reached the daemon's core.

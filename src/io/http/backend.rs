@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 /// The daemon, as HTTP sees it.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Answers one read within `limit`. HTTP waits a little longer and then drops the future.
-    async fn ask(&self, request: Request, limit: Duration) -> Response;
+    /// Answers one request within `limit`; what it changes is recorded as the actor's. HTTP waits a little longer and then
+    /// drops the future.
+    async fn ask(&self, actor: &str, request: Request, limit: Duration) -> Response;
     /// Answers for ever, `Observe` and `Locate`. Dropping the receiver ends it.
     ///
     /// # Errors

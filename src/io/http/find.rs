@@ -29,26 +29,51 @@ impl Parameters {
     /// # Errors
     /// The answer that says what is allowed.
     pub(super) fn read(query: Asked, allowed: &[&str]) -> Result<Self, Refusal> {
-        let known = allowed.join(", ");
+        Self::read_list(query, allowed, "").map(|(parameters, _)| parameters)
+    }
+    /// The same, of which one may be there several times.
+    ///
+    /// # Errors
+    /// As [`Parameters::read`].
+    pub(super) fn read_list(query: Asked, allowed: &[&str], list: &str) -> Result<(Self, Vec<String>), Refusal> {
+        let known = if allowed.is_empty() {
+            "none".to_owned()
+        } else {
+            allowed.join(", ")
+        };
         let Ok(Query(pairs)) = query else {
             return Err(invalid("the query cannot be read", &format!("it may hold {known}")));
         };
-        let mut found = BTreeMap::new();
+        let (mut found, mut listed) = (BTreeMap::new(), Vec::new());
         for (name, value) in pairs {
-            let shown: String = name.chars().take(40).collect();
+            let shown = shown(&name);
             if !allowed.contains(&name.as_str()) {
                 let message = format!("there is no parameter {shown:?} here");
                 return Err(invalid(&message, &format!("there are {known}")));
             }
-            if found.insert(name, value).is_some() {
+            if name == list {
+                listed.push(value);
+            } else if found.insert(name, value).is_some() {
                 return Err(invalid(&format!("parameter {shown:?} is given twice"), "give it once"));
             }
         }
-        Ok(Self(found))
+        Ok((Self(found), listed))
     }
     /// One of them as it is written.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+    /// The same, which must be there.
+    ///
+    /// # Errors
+    /// The answer that says what is wanted.
+    pub(super) fn needed(&self, name: &str, wanted: &str) -> Result<&str, Refusal> {
+        self.text(name)
+            .ok_or_else(|| invalid(&format!("{name} is missing"), wanted))
+    }
+    /// The same, to be kept.
+    fn owned(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
     }
     /// One of them, read.
     ///
@@ -61,7 +86,7 @@ impl Parameters {
         if let Ok(value) = text.parse() {
             return Ok(Some(value));
         }
-        let shown: String = text.chars().take(40).collect();
+        let shown = shown(text);
         Err(invalid(&format!("{name} {shown:?} cannot be read"), wanted))
     }
     /// A time of at most `max`.
@@ -128,7 +153,7 @@ pub(super) async fn find(State(shared): State<Arc<Shared>>, query: Asked) -> Res
         Ok(Request::Find {
             kind: kind.to_owned(),
             choose,
-            after: query.text("after").map(str::to_owned),
+            after: query.owned("after"),
             at_least: query.get("at_least", "at_least is a version such as 4.93")?,
         })
     };
@@ -160,27 +185,50 @@ pub(super) async fn adapter(
 }
 
 async fn some_adapters(shared: &Shared, id: Option<String>, query: Asked) -> Response {
-    match Parameters::read(query, &["after"]) {
-        Ok(query) => {
-            let after = query.text("after").map(str::to_owned);
-            answer(ask(shared, Request::Adapters { id, after }, READ_DEADLINE).await)
-        }
-        Err(refusal) => *refusal,
-    }
+    let query = Parameters::read(query, &["after"]);
+    let request = query.map(|query| Request::Adapters {
+        id,
+        after: query.owned("after"),
+    });
+    list(shared, request).await
 }
 
 /// `/v1/objects`.
 pub(super) async fn objects(State(shared): State<Arc<Shared>>, query: Asked) -> Response {
-    match Parameters::read(query, &["type", "after"]) {
-        Ok(query) => {
-            let (kind, after) = (
-                query.text("type").map(str::to_owned),
-                query.text("after").map(str::to_owned),
-            );
-            answer(ask(&shared, Request::Objects { kind, after }, READ_DEADLINE).await)
-        }
+    let query = Parameters::read(query, &["type", "after"]);
+    let request = query.map(|query| Request::Objects {
+        kind: query.owned("type"),
+        after: query.owned("after"),
+    });
+    list(&shared, request).await
+}
+
+/// `/v1/sessions`.
+pub(super) async fn sessions(State(shared): State<Arc<Shared>>, query: Asked) -> Response {
+    let wanted = "after is the id of a session, 16 hexadecimal digits";
+    let after = Parameters::read(query, &["after"]).and_then(|query| query.get("after", wanted));
+    list(&shared, after.map(|after| Request::Sessions { after })).await
+}
+
+/// `/v1/leases`.
+pub(super) async fn leases(State(shared): State<Arc<Shared>>, query: Asked) -> Response {
+    let query = Parameters::read(query, &["after"]);
+    let request = query.map(|query| Request::Leases {
+        after: query.owned("after"),
+    });
+    list(&shared, request).await
+}
+
+async fn list(shared: &Shared, request: Result<Request, Refusal>) -> Response {
+    match request {
+        Ok(request) => answer(ask(shared, request, READ_DEADLINE).await),
         Err(refusal) => *refusal,
     }
+}
+
+/// The beginning of what somebody wrote, to be shown in quotes.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 /// A refusal that says what is allowed.

@@ -4,14 +4,14 @@ use super::answer::error;
 use super::router::Shared;
 use crate::pure::base::Address;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Routes as metrics name them; the catalogue has the same list.
-const ROUTES: [&str; 16] = [
+const ROUTES: [&str; 20] = [
     "/metrics",
     "/live",
     "/ready",
@@ -25,10 +25,17 @@ const ROUTES: [&str; 16] = [
     "/v1/resolve",
     "/v1/adapters",
     "/v1/objects",
+    "/v1/sessions",
+    "/v1/sessions/renew",
+    "/v1/session",
+    "/v1/leases",
     "/v1/watch",
     "/v1/locate",
     "/v1/openapi.json",
 ];
+
+/// Longest query of a request that changes something, in bytes: an allocation that names all that it may fits.
+const QUERY_BYTES_MAX: usize = 10 * 1024;
 
 /// Hosts by which this listener may be called.
 #[derive(Debug)]
@@ -111,6 +118,10 @@ fn refuse(hosts: &Hosts, request: &Request) -> Option<Response> {
             "call this peer by its listen address, by its advertised address or by localhost",
         ));
     }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && let Some(refusal) = refuse_change(request) {
+        return Some(refusal);
+    }
     let length = headers.get(header::CONTENT_LENGTH);
     let has_body = length.is_some_and(|length| length.as_bytes() != b"0");
     if has_body || headers.contains_key(header::TRANSFER_ENCODING) {
@@ -119,13 +130,29 @@ fn refuse(hosts: &Hosts, request: &Request) -> Option<Response> {
             StatusCode::PAYLOAD_TOO_LARGE,
             "body",
             message,
-            "send a GET without a body",
+            "send it without one: parameters stand in the query",
         );
         // Where it ends is not our question: nothing behind it is read as a request.
         refusal
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
         return Some(refusal);
+    }
+    None
+}
+
+/// What holds for requests that change something.
+fn refuse_change(request: &Request) -> Option<Response> {
+    if request.headers().contains_key(header::ORIGIN) {
+        let message = "the Origin header says that a web page sent this";
+        let hint = "no page in a browser holds a session: use a program, without that header";
+        return Some(error(StatusCode::FORBIDDEN, "origin", message, hint));
+    }
+    let length = request.uri().query().map_or(0, str::len);
+    if length > QUERY_BYTES_MAX {
+        let message = format!("the query has {length} bytes");
+        let hint = format!("it may have {QUERY_BYTES_MAX}");
+        return Some(error(StatusCode::URI_TOO_LONG, "too-large", &message, &hint));
     }
     None
 }
@@ -149,15 +176,11 @@ pub(super) async fn not_found(uri: Uri) -> Response {
     error(StatusCode::NOT_FOUND, "not-found", &message, hint)
 }
 
-/// 405 as JSON.
-pub(super) async fn not_allowed() -> Response {
-    let hint = "changes go over the control connection: use the floe command";
-    error(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method",
-        "only GET is served here",
-        hint,
-    )
+/// 405 as JSON; the router adds the header `Allow`.
+pub(super) async fn not_allowed(method: Method) -> Response {
+    let message = format!("{:.20} is not served here", method.as_str());
+    let hint = "the Allow header names what is; changes other than those of sessions go over the control connection: use the floe command";
+    error(StatusCode::METHOD_NOT_ALLOWED, "method", &message, hint)
 }
 
 #[cfg(test)]

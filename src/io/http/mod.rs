@@ -1,7 +1,8 @@
-//! HTTP: metrics, health, service discovery, and the reads of the protocol as JSON.
+//! HTTP: metrics, health, service discovery, the reads of the protocol as JSON, and sessions with their leases.
 //!
-//! Decides nothing: requests go to a [`Backend`] that the app implements. Only reads are served, so a request that a web
-//! page made a browser send can change nothing; a foreign `Host` is refused, so it can read nothing either.
+//! Decides nothing: requests go to a [`Backend`] that the app implements. What a web page made a browser send changes nothing:
+//! whoever holds a session shows its secret in a header, and comes without an `Origin`. A foreign `Host` is refused, so a page
+//! can read nothing either.
 
 pub mod answer;
 pub mod backend;
@@ -10,6 +11,7 @@ mod find;
 mod guard;
 mod router;
 pub mod server;
+mod sessions;
 mod stream;
 
 pub use backend::Backend;

@@ -3,7 +3,7 @@
 use super::answer::{answer, error, failed};
 use super::backend::Backend;
 use super::guard::{self, Hosts};
-use super::{discovery, find, stream};
+use super::{discovery, find, sessions, stream};
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{ApplicationName, GridName};
 use crate::pure::protocol::{ErrorCode, Failure, Request, Response as Answer};
@@ -12,7 +12,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,8 @@ use tokio::time::timeout;
 
 /// How long a read may take: the daemon's loop answers in milliseconds or is in trouble.
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(5);
+/// Who reads.
+const READER: &str = "http";
 
 /// What every request needs.
 pub(super) struct Shared {
@@ -33,10 +35,13 @@ pub(super) struct Shared {
     pub(super) was_ready: AtomicBool,
     /// Room for streams and long polls.
     pub(super) streams: Arc<Semaphore>,
+    /// Room for requests that wait for a lease.
+    pub(super) polls: Arc<Semaphore>,
 }
 
 /// All routes.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let leases = get(find::leases).post(sessions::allocate).delete(sessions::give_back);
     Router::new()
         .route("/metrics", get(metrics))
         .route("/live", get(live))
@@ -53,6 +58,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/adapters", get(find::adapters))
         .route("/v1/adapters/{id}", get(find::adapter))
         .route("/v1/objects", get(find::objects))
+        .route("/v1/sessions", get(find::sessions).post(sessions::open))
+        .route("/v1/sessions/renew", post(sessions::renew))
+        .route("/v1/session", delete(sessions::close))
+        .route("/v1/leases", leases)
         .route("/v1/watch", get(stream::watch))
         .route("/v1/locate", get(stream::locate))
         .route("/v1/openapi.json", get(openapi))
@@ -161,7 +170,10 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 impl Shared {
     /// Asks; the daemon is told to answer within `limit`, and waited for until `deadline`.
     pub(super) async fn ask_for(&self, request: Request, limit: Duration, deadline: Duration) -> Answer {
-        answered(timeout(deadline, self.backend.ask(request, limit)).await, deadline)
+        answered(
+            timeout(deadline, self.backend.ask(READER, request, limit)).await,
+            deadline,
+        )
     }
 }
 

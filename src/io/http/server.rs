@@ -3,12 +3,13 @@
 use super::backend::Backend;
 use super::guard::Hosts;
 use super::router::{Shared, router};
+use super::sessions::{Caller, POLLS_MAX};
 use super::stream::STREAMS_MAX;
 use crate::io::config::Config;
 use crate::io::telemetry::metrics::Metrics;
 use crate::pure::base::{Address, GridName};
 use crate::pure::membership::PeerCard;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -80,6 +81,7 @@ pub async fn serve(
         grid: settings.grid,
         was_ready: AtomicBool::new(false),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        polls: Arc::new(Semaphore::new(POLLS_MAX)),
     }));
     let (ending, ended) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -106,8 +108,8 @@ async fn accept(listener: &TcpListener, router: &Router, ended: &watch::Receiver
         };
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let (router, ended) = (router.clone(), ended.clone());
+            Ok((stream, address)) => {
+                let (router, ended) = (told(router, Caller(address)), ended.clone());
                 connections.spawn(async move {
                     serve_connection(stream, router, ended).await;
                     drop(slot);
@@ -119,6 +121,11 @@ async fn accept(listener: &TcpListener, router: &Router, ended: &watch::Receiver
             }
         }
     }
+}
+
+/// The same routes, told who calls.
+fn told(router: &Router, caller: Caller) -> Router {
+    Router::new().fallback_service(router.clone()).layer(Extension(caller))
 }
 
 async fn serve_connection(stream: TcpStream, router: Router, mut ended: watch::Receiver<bool>) {

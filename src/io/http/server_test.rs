@@ -14,6 +14,9 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 
+#[path = "sessions_test.rs"]
+mod sessions;
+
 /// A daemon that answers what the test puts in.
 #[derive(Default)]
 struct Fake {
@@ -25,12 +28,22 @@ struct Fake {
     told: Mutex<Vec<Response>>,
     targets: Mutex<Vec<ScrapeTarget>>,
     kept: Mutex<Vec<mpsc::Sender<(Response, bool)>>>,
+    /// Who asked last, and what sessions are told.
+    actor: Mutex<String>,
+    decided: Mutex<Option<Response>>,
+    /// Does a session's request wait for ever?
+    stuck: Mutex<bool>,
 }
 
 #[async_trait]
 impl Backend for Fake {
-    async fn ask(&self, request: Request, _: Duration) -> Response {
+    async fn ask(&self, actor: &str, request: Request, _: Duration) -> Response {
+        actor.clone_into(&mut self.actor.lock().unwrap());
         self.asked.lock().unwrap().push(request.clone());
+        let stuck = *self.stuck.lock().unwrap();
+        if stuck {
+            std::future::pending::<()>().await;
+        }
         match request {
             Request::Peers => match self.peers.lock().unwrap().clone() {
                 Some(rows) => Response::Peers(rows),
@@ -52,7 +65,11 @@ impl Backend for Fake {
                 format!("nothing is called {id}"),
                 "floe app list shows what is deployed",
             )),
-            _ => Response::Failed(Failure::new(ErrorCode::Internal, "not in this test", "")),
+            _ => {
+                let decided = self.decided.lock().unwrap().clone();
+                let other = || Response::Failed(Failure::new(ErrorCode::Internal, "not in this test", ""));
+                decided.unwrap_or_else(other)
+            }
         }
     }
     fn follow(&self, request: Request) -> Result<mpsc::Receiver<(Response, bool)>, Failure> {
@@ -349,6 +366,13 @@ async fn questions_are_read_or_refused_with_what_is_allowed() {
     running.get("/v1/objects?after=o1").await;
     let after = Some("o1".to_owned());
     assert_eq!(last(&running), Request::Objects { kind: None, after });
+    running.get("/v1/leases?after=gpu-1").await;
+    let after = Some("gpu-1".to_owned());
+    assert_eq!(last(&running), Request::Leases { after });
+    running.get("/v1/sessions?after=00000000000000ff").await;
+    let after = "00000000000000ff".parse().ok();
+    assert!(after.is_some());
+    assert_eq!(last(&running), Request::Sessions { after });
     let long = "x".repeat(5000);
     for bad in [
         "/v1/resolve/a?count=-1",
@@ -362,6 +386,8 @@ async fn questions_are_read_or_refused_with_what_is_allowed() {
         "/v1/resolve?choose=all",
         "/v1/adapters?x=1",
         "/v1/objects?type=t&type=t",
+        "/v1/sessions?after=me",
+        "/v1/leases?session=1",
         "/v1/watch?subject=servers",
         "/v1/watch?after=here",
         "/v1/watch?poll=61s",

@@ -376,6 +376,19 @@ fn kind(request: &Request) -> &'static str {
         Request::Drain { .. } => "drain",
         Request::Undrain { .. } => "undrain",
         Request::StopNode { .. } => "stop-node",
+        Request::OpenSession { .. } => "open-session",
+        Request::RenewSession { .. } => "renew-session",
+        Request::CloseSession { .. } => "close-session",
+        Request::EndSession { .. } => "end-session",
+        Request::Sessions { .. } => "sessions",
+        Request::Leases { .. } => "leases",
+        Request::Allocate(_) => "allocate",
+        Request::Withdraw { .. } => "withdraw",
+        Request::Probe { .. } => "probe",
+        Request::ExplainLease { .. } => "explain-lease",
+        Request::Plugins => "plugins",
+        Request::ReloadPlugins { .. } => "reload-plugins",
+        Request::Release { .. } => "release",
     }
 }
 

@@ -136,6 +136,7 @@ impl Supervisor {
             spec: record.spec,
             pid,
             ports: record.ports,
+            tenure: record.tenure,
         }))
     }
 

@@ -5,6 +5,7 @@ use super::journal::Record;
 use super::launch::chain;
 use super::supervisor::{Settings, Supervisor, lock, tell};
 use super::{files, find, launch, make, output};
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{RunId, ServerId, Signal};
 use crate::pure::model::ServerSpec;
 use crate::pure::supervisor::launch::{prepare_files, prepare_stop};
@@ -103,6 +104,7 @@ impl Supervisor {
 /// What a running process was told at its start, as far as texts name it.
 struct Given {
     ports: Ports,
+    tenure: Option<Tenure>,
     peers: String,
     data: String,
     config: String,
@@ -113,8 +115,10 @@ impl Given {
         let home = settings.home(&spec.id);
         let record = Record::read(&home).map_err(|error| chain(&error))?;
         let record = record.filter(|record| record.run == child.run());
+        let record = record.ok_or("its record is gone")?;
         Ok(Self {
-            ports: record.ok_or("its record is gone")?.ports,
+            ports: record.ports,
+            tenure: record.tenure,
             peers: find::variable_of(child.pid(), "FLOE_PEERS").unwrap_or_default(),
             data: home.join("data").display().to_string(),
             config: home.join("config").display().to_string(),
@@ -129,6 +133,7 @@ impl Given {
             peers: &self.peers,
             run: child.run(),
             ports: &self.ports,
+            tenure: self.tenure,
         }
     }
 }

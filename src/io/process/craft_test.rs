@@ -210,7 +210,13 @@ async fn root_is_given_away_only_where_the_configuration_says_so() {
     let mut settings = settings(folder.path());
     settings.allow_root = false;
     let (mut supervisor, _) = super::Supervisor::open(settings, sender).unwrap();
-    supervisor.spawn(id(), RunId::from_bits(99), Arc::new(shell("exit 0")), String::new());
+    supervisor.spawn(
+        id(),
+        RunId::from_bits(99),
+        Arc::new(shell("exit 0")),
+        String::new(),
+        None,
+    );
     let Some((_, Event::SpawnFailed { reason, .. })) = events.recv().await else {
         panic!("it must not start");
     };

@@ -2,6 +2,7 @@
 //!
 //! Also the two helpers that write and read one small value durably; the node keeps its slice by them.
 
+use crate::pure::allocation::Tenure;
 use crate::pure::base::RunId;
 use crate::pure::model::ServerSpec;
 use crate::pure::supervisor::Ports;
@@ -58,6 +59,9 @@ pub(super) struct Record {
     /// Its control groups. Records of earlier builds have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) groups: Vec<PathBuf>,
+    /// For whom it was started, if it is a session's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenure: Option<Tenure>,
 }
 
 /// A process told apart from every other one, also after its pid was used again.
@@ -81,6 +85,7 @@ impl Record {
             ports,
             process: None,
             groups: Vec::new(),
+            tenure: None,
         }
     }
     /// What the directory of a server holds, if it ever was started.

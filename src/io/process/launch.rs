@@ -8,6 +8,7 @@ use super::notify::{self, Ear};
 use super::ports::PortPool;
 use super::supervisor::Settings;
 use super::{files, find, output, signal, user};
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{RunId, ServerId};
 use crate::pure::model::ServerSpec;
 use crate::pure::supervisor::launch::{prepare, prepare_files};
@@ -24,6 +25,7 @@ pub(super) struct Start {
     pub(super) run: RunId,
     pub(super) spec: Arc<ServerSpec>,
     pub(super) peers: String,
+    pub(super) tenure: Option<Tenure>,
 }
 
 /// A process that was made and is on disk.
@@ -59,6 +61,7 @@ pub(super) fn start(settings: &Settings, pool: &PortPool, start: &Start) -> Resu
         peers: &start.peers,
         run: start.run,
         ports: &ports,
+        tenure: start.tenure,
     };
     let mut launch = prepare(&start.spec, &place).map_err(|error| error.to_string())?;
     let ear = Ear::open(start.run, &start.spec, &home);
@@ -75,6 +78,7 @@ pub(super) fn start(settings: &Settings, pool: &PortPool, start: &Start) -> Resu
     let step = make::step_of(settings, &start.spec, &launch, group.folders());
     let mut record = Record::intent(start.run, start.spec.clone(), ports.clone());
     record.groups = group.folders().to_vec();
+    record.tenure = start.tenure;
     record.write(&home).map_err(|error| chain(&error))?;
     let made = make::make(settings, &step, &launch, &home);
     let done = made.and_then(|mut made| match watchable(&mut made, &mut record, &home) {

@@ -76,7 +76,7 @@ impl Bench {
         let run = RunId::from_bits(bits);
         self.runs.push(run);
         self.supervisor
-            .spawn(id(), run, Arc::new(spec), "127.0.0.1:7401".into());
+            .spawn(id(), run, Arc::new(spec), "127.0.0.1:7401".into(), None);
         run
     }
     pub(super) async fn event(&mut self) -> Event {
@@ -298,7 +298,16 @@ async fn running_servers_are_adopted_and_watched() {
     let mut bench = bench.next_life();
     let running = bench.adopted.get(&id()).cloned();
     let spec = Arc::new(spec);
-    assert_eq!(running, Some(Running { run, spec, pid, ports }));
+    assert_eq!(
+        running,
+        Some(Running {
+            run,
+            spec,
+            pid,
+            ports,
+            tenure: None
+        })
+    );
     bench.terminate(run);
     // In this test the process is our own child, so the system tells how it ended.
     assert_eq!(bench.exited().await, Exit::Signal(15));

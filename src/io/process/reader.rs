@@ -56,6 +56,7 @@ impl LogReader {
             peers: "",
             run: RunId::from_bits(0),
             ports: &ports,
+            tenure: None,
         };
         let fill = |text: &str| prepare_path(text, &place).map_err(|error| format!("server {}: {error}", spec.id));
         let directory = spec

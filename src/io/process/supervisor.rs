@@ -11,6 +11,7 @@ use super::sweep::Sweeper;
 use super::usage::Meter;
 use super::{LogReader, make, probe, user};
 use crate::io::clock;
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{PeerName, RunId, ServerId, Signal};
 use crate::pure::model::ServerSpec;
 use crate::pure::protocol::node::Past;
@@ -170,13 +171,21 @@ impl Supervisor {
     }
 
     /// Makes a process; `Spawned` or `SpawnFailed` comes, and `Exited` after the first.
-    pub fn spawn(&mut self, server: ServerId, run: RunId, spec: Arc<ServerSpec>, peers: String) {
+    pub fn spawn(
+        &mut self,
+        server: ServerId,
+        run: RunId,
+        spec: Arc<ServerSpec>,
+        peers: String,
+        tenure: Option<Tenure>,
+    ) {
         self.specs().insert(server.clone(), (run, spec.clone()));
         let start = Start {
             server: server.clone(),
             run,
             spec,
             peers,
+            tenure,
         };
         let (settings, pool) = (self.settings.clone(), self.pool.clone());
         let (children, events, sweeper) = (self.children.clone(), self.events.clone(), self.sweeper.clone());

@@ -65,7 +65,7 @@ impl Life {
             ..Application::new(name.parse().unwrap())
         };
         let payload = Payload::PutApplication(ApplicationPayload {
-            descriptor,
+            descriptor: descriptor.into(),
             revision,
             changes: None,
             rolled_back_to: None,

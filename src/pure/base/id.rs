@@ -249,6 +249,11 @@ random_id!(
     /// Names a process that registers adapters at run time: only it renews them.
     RegistrantId
 );
+random_id!(
+    /// What the owner of a session knows and nobody else: whoever presents it speaks for the session. Its debug form shows a
+    /// quarter of it, its text all.
+    Secret
+);
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ pub mod time;
 pub use endpoint::Address;
 pub use id::{
     AdapterId, ApplicationName, DatabaseId, EpochId, GridName, GroupId, InstanceId, ObjectId, PeerName, RegistrantId,
-    RequestId, RunId, ServerId,
+    RequestId, RunId, Secret, ServerId,
 };
 pub use nearest::nearest;
 pub use shared_map::{SharedMap, SharedSet};

@@ -1,6 +1,6 @@
 //! A sorted map whose clones share what did not change since: readers hold one state while the next one is made.
 //!
-//! Sorted runs of at most [`RUN_MAX`] entries, each behind an `Arc`. A clone copies a pointer a run, a change copies the
+//! Sorted runs of at most `RUN_MAX` entries, each behind an `Arc`. A clone copies a pointer a run, a change copies the
 //! one run that it falls into where somebody else holds it as well. Invariants: keys grow from run to run, and no run is
 //! empty. Names follow `BTreeMap`.
 
@@ -177,6 +177,27 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
             }
         }
     }
+    /// Sets many keys in one pass over the runs that they fall into; of a key that comes twice the last value stands.
+    pub fn extend(&mut self, mut entries: Vec<(K, V)>) {
+        entries.sort_by(|(one, _), (two, _)| one.cmp(two));
+        let mut entries = entries.into_iter().peekable();
+        while let Some((first, _)) = entries.peek() {
+            let at = self.run_of(first).min(self.runs.len().saturating_sub(1));
+            // What lies between two runs goes into the first of them, so that a run is opened once.
+            let end = self.runs.get(at + 1).and_then(|next| next.first());
+            let end = end.map(|(key, _)| key.clone());
+            let here = std::iter::from_fn(|| entries.next_if(|(key, _)| end.as_ref().is_none_or(|end| key < end)));
+            let old = if at < self.runs.len() {
+                Arc::unwrap_or_clone(self.runs.remove(at))
+            } else {
+                Vec::new()
+            };
+            self.len -= old.len();
+            let merged = merge(old, here);
+            self.len += merged.len();
+            self.runs.splice(at..at, cut(merged));
+        }
+    }
     /// Takes a key out; the value that it had.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
@@ -216,13 +237,41 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
     }
 }
 
-impl<T: Ord + Clone> SharedSet<T> {
-    /// A set of one.
-    pub fn of(item: T) -> Self {
-        let mut set = Self::default();
-        set.insert(item);
-        set
+/// Two sorted lists as one; of a key that comes again the later value stands.
+fn merge<K: Ord, V>(old: Vec<(K, V)>, new: impl Iterator<Item = (K, V)>) -> Vec<(K, V)> {
+    let mut merged: Vec<(K, V)> = Vec::with_capacity(old.len() + new.size_hint().0);
+    let mut push = |entry: (K, V)| match merged.last_mut().filter(|last| last.0 == entry.0) {
+        Some(last) => *last = entry,
+        None => merged.push(entry),
+    };
+    let mut old = old.into_iter().peekable();
+    for entry in new {
+        while let Some(before) = old.next_if(|(key, _)| *key <= entry.0) {
+            push(before);
+        }
+        push(entry);
     }
+    old.for_each(push);
+    merged
+}
+
+/// Runs with room to grow.
+fn cut<K, V>(entries: Vec<(K, V)>) -> Vec<Arc<Vec<(K, V)>>> {
+    if entries.len() <= RUN_MAX {
+        return vec![Arc::new(entries)];
+    }
+    let mut runs = Vec::with_capacity(entries.len() / (RUN_MAX / 2) + 1);
+    let mut entries = entries.into_iter();
+    loop {
+        let run: Vec<(K, V)> = entries.by_ref().take(RUN_MAX * 3 / 4).collect();
+        if run.is_empty() {
+            return runs;
+        }
+        runs.push(Arc::new(run));
+    }
+}
+
+impl<T: Ord + Clone> SharedSet<T> {
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -249,6 +298,10 @@ impl<T: Ord + Clone> SharedSet<T> {
         let items = runs.iter().flat_map(pairs).map(|(item, ())| item);
         items.skip_while(move |known| item.is_some_and(|item| (*known).borrow() <= item))
     }
+    /// Puts many in.
+    pub fn extend(&mut self, items: impl Iterator<Item = T>) {
+        self.0.extend(items.map(|item| (item, ())).collect());
+    }
     /// Puts one in.
     pub fn insert(&mut self, item: T) {
         self.0.insert(item, ());
@@ -265,6 +318,13 @@ impl<T: Ord + Clone> SharedSet<T> {
     }
 }
 
+impl<T: Ord + Clone> FromIterator<T> for SharedSet<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut set = Self::default();
+        set.extend(items.into_iter());
+        set
+    }
+}
 impl<K, V> Clone for SharedMap<K, V> {
     fn clone(&self) -> Self {
         Self {
@@ -330,7 +390,7 @@ mod tests {
         /// Whatever happens to it, it holds what a `BTreeMap` would, and a clone keeps what it held.
         #[test]
         fn it_is_a_map_and_clones_stay(
-            steps in proptest::collection::vec((0_u16..600, any::<u32>(), 0_u8..5), 1..1500),
+            steps in proptest::collection::vec((0_u16..600, any::<u32>(), 0_u8..6), 1..1500),
             hold in 0_usize..1500,
         ) {
             let (mut map, mut truth) = (SharedMap::default(), BTreeMap::new());
@@ -347,6 +407,12 @@ mod tests {
                             *one ^= value;
                             *other ^= value;
                         }
+                    }
+                    4 => {
+                        // Across runs and gaps, unsorted, some keys twice.
+                        let many = (0..value % 200).map(|n| ((key + u16::try_from(n * 7 % 90).unwrap()) % 600, value ^ n));
+                        map.extend(many.clone().collect());
+                        truth.extend(many);
                     }
                     _ => {
                         // Many at once, so that runs shrink, join and go.

@@ -10,6 +10,14 @@ pub struct Load(pub u32);
 impl Load {
     /// Above every load that is known.
     pub const UNKNOWN: Self = Self(u32::MAX);
+    /// 1.0 is "all busy".
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "loads are small, and a load of millions is as good as its neighbour"
+    )]
+    pub fn as_number(self) -> f32 {
+        self.0 as f32 / 100.0
+    }
 }
 
 impl fmt::Display for Load {

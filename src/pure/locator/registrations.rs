@@ -123,7 +123,8 @@ impl Registrations {
             None if self.shown.entries.len() >= REGISTRATIONS_MAX => return Err(Refused::Full),
             None => 1,
             Some(standing) if standing.registrant == register.registrant => {
-                if register.renewal <= standing.renewal {
+                // The same word again is a retry: its answer was lost.
+                if register.renewal < standing.renewal {
                     return Err(Refused::Late);
                 }
                 standing.claim

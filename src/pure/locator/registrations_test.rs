@@ -68,6 +68,7 @@ fn only_its_registrant_renews_it_and_it_ends_by_itself() {
     // A renewal is no news, an old one is refused.
     let renewed = register("a", 1, 2, 10_000, "tcp://h:1");
     assert_eq!(table.register(&renewed, "me", at(6_000)), Ok(None));
+    assert_eq!(table.register(&renewed, "me", at(6_000)), Ok(None), "a retry");
     assert_eq!(table.register(&first, "me", at(6_000)), Err(Refused::Late));
     let other = register("a", 2, 1, 10_000, "tcp://h:2");
     let taken = Err(Refused::Taken {

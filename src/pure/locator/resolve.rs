@@ -9,6 +9,7 @@ use super::load::Load;
 use super::members::{Member, Members, server_place};
 use super::registrations::{Entry, Registered};
 use super::stand::{Stand, stand, words};
+use crate::pure::allocation::Tenures;
 use crate::pure::base::{AdapterId, GroupId, PeerName, ServerId};
 use crate::pure::model::deployment::Placed;
 use crate::pure::model::descriptor::Group;
@@ -35,6 +36,10 @@ pub trait Sight {
     /// Does the node start nothing?
     fn drained(&self, _name: &PeerName) -> bool {
         false
+    }
+    /// Which sessions have servers, as far as the answering registry knows.
+    fn tenures(&self) -> Option<&Tenures> {
+        None
     }
     /// What processes have registered.
     fn registered(&self) -> Option<&Registered> {

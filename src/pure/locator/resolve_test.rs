@@ -45,6 +45,7 @@ impl View {
             reason: String::new(),
             endpoints: BTreeMap::new(),
             next_try: None,
+            tenure: None,
         };
         if state == Active {
             report.endpoints.insert(format!("{id}.h"), format!("tcp://{id}"));

@@ -4,6 +4,7 @@
 
 use super::load::Load;
 use super::resolve::Sight;
+use crate::pure::allocation::Tenure;
 use crate::pure::base::AdapterId;
 use crate::pure::model::Activation;
 use crate::pure::model::deployment::Placed;
@@ -32,6 +33,17 @@ pub(super) fn stand<'a>(sight: &'a dyn Sight, placed: &Placed, adapter: &Adapter
         return Stand::Out;
     };
     let (report, state, enabled) = look(sight, placed);
+    if placed.spec.is_lent() {
+        let reported = report.and_then(|report| report.tenure);
+        match holder(sight, placed, report) {
+            None => return Stand::Out,
+            // Its process is a former session's: it ends, and another one starts.
+            held if held != reported && enabled && !sight.drained(&placed.node) => {
+                return Stand::Startable { load, begun: false };
+            }
+            Some(_) => {}
+        }
+    }
     let endpoint = report.and_then(|report| report.endpoints.get(adapter.as_str()));
     if let (ServerState::Active, Some(endpoint)) = (state, endpoint) {
         let resting = !enabled || sight.drained(&placed.node);
@@ -41,7 +53,7 @@ pub(super) fn stand<'a>(sight: &'a dyn Sight, placed: &Placed, adapter: &Adapter
             resting,
         };
     }
-    let on_demand = placed.spec.activation == Activation::OnDemand;
+    let on_demand = placed.spec.starts_on_use();
     match state {
         ServerState::Activating if enabled && !on_demand => Stand::Coming { load },
         ServerState::Activating if enabled => Stand::Startable { load, begun: true },
@@ -76,7 +88,20 @@ pub(super) fn words(sight: &dyn Sight, placed: &Placed) -> (String, String) {
         let reason = format!("server {id} is on node {node}, which is drained and starts nothing");
         return (reason, format!("floe node undrain {node}"));
     }
+    if placed.spec.is_lent() && holder(sight, placed, report).is_none() {
+        let reason = format!("server {id} on node {node} runs only while a session holds it, and none does");
+        let hint = "hold one of its allocatables: floe allocate --id OBJECT -- COMMAND";
+        return (reason, hint.to_owned());
+    }
     not_active(placed, state, report)
+}
+
+/// The session that has a server with `session` activation.
+fn holder(sight: &dyn Sight, placed: &Placed, report: Option<&ServerReport>) -> Option<Tenure> {
+    let reported = report.and_then(|report| report.tenure);
+    sight
+        .tenures()
+        .map_or(reported, |known| known.current(&placed.spec.id, reported))
 }
 
 fn look<'a>(sight: &'a dyn Sight, placed: &Placed) -> (Option<&'a ServerReport>, ServerState, bool) {
@@ -91,8 +116,7 @@ fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>
     let own = why(report);
     let who = match spec.activation {
         Activation::Manual => ", and only an operator starts it",
-        Activation::Session => ", and runs only while a session holds it",
-        Activation::OnDemand | Activation::Always => "",
+        Activation::Session | Activation::OnDemand | Activation::Always => "",
     };
     let known = match state {
         ServerState::Unknown => "has not been reported by its node yet".to_owned(),
@@ -104,7 +128,6 @@ fn not_active(placed: &Placed, state: ServerState, report: Option<&ServerReport>
         | ServerState::BackingOff => format!("is {state}"),
     };
     let hint = match state {
-        _ if spec.activation == Activation::Session => format!("floe server show {id}"),
         ServerState::Inactive | ServerState::Deactivating | ServerState::BackingOff => {
             format!("floe server start {id}")
         }

@@ -8,7 +8,7 @@ use super::descriptor::ObjectRecord;
 use super::durable::{Values, application_key, object_key, registry_key, removal_key, stored_application};
 use super::expand::Expansion;
 use super::fault::Fault;
-use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId, SharedSet};
+use crate::pure::base::{ApplicationName, ObjectId, PeerName, ServerId};
 use crate::pure::lineage::Serial;
 use crate::pure::wire::encode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,42 +154,49 @@ impl Deployment {
         expansion: Expansion,
         changed_at: impl Fn(&ServerId, &PeerName, &super::ServerSpec) -> Serial,
     ) -> BTreeMap<ServerId, Serial> {
-        let mut contents = Contents::default();
-        let mut changed = BTreeMap::new();
-        for group in expansion.groups {
-            contents.groups.insert(group.id.clone());
-            self.groups.insert(group.id.clone(), (group, Vec::new()));
-        }
+        let allocatables = expansion.allocatables.iter().map(|one| one.id.clone());
+        let mut contents = Contents {
+            groups: expansion.groups.iter().map(|group| group.id.clone()).collect(),
+            objects: expansion.objects.iter().map(|object| object.id.clone()).collect(),
+            allocatables: allocatables.collect(),
+            ..Contents::default()
+        };
+        let groups = expansion.groups.into_iter();
+        let groups = groups.map(|group| (group.id.clone(), (group, Vec::new())));
+        self.groups.extend(groups.collect());
+        let (mut adapters, mut servers) = (Vec::new(), Vec::with_capacity(expansion.servers.len()));
+        let mut by_node: BTreeMap<PeerName, Vec<ServerId>> = BTreeMap::new();
         for (node, spec) in expansion.servers {
             for adapter in &spec.adapters {
-                contents.adapters.insert(adapter.id.clone());
-                self.adapters.insert(adapter.id.clone(), spec.id.clone());
+                adapters.push((adapter.id.clone(), spec.id.clone()));
                 if let Some((_, members)) = adapter.group.as_ref().and_then(|group| self.groups.get_mut(group)) {
                     members.push(adapter.id.clone());
                 }
             }
-            let serial = changed_at(&spec.id, &node, &spec);
-            changed.insert(spec.id.clone(), serial);
-            contents.servers.insert(spec.id.clone());
-            match self.by_node.get_mut(&node) {
-                Some(there) => there.insert(spec.id.clone()),
-                None => drop(self.by_node.insert(node.clone(), SharedSet::of(spec.id.clone()))),
+            match by_node.get_mut(&node) {
+                Some(there) => there.push(spec.id.clone()),
+                None => drop(by_node.insert(node.clone(), vec![spec.id.clone()])),
             }
-            let placed = Placed {
-                node,
-                changed: serial,
-                spec: Arc::new(spec),
-            };
-            self.servers.insert(placed.spec.id.clone(), placed);
+            let changed = changed_at(&spec.id, &node, &spec);
+            let (id, spec) = (spec.id.clone(), Arc::new(spec));
+            servers.push((id, Placed { node, spec, changed }));
         }
-        for object in expansion.objects {
-            contents.objects.insert(object.id.clone());
-            self.index_object(object);
+        contents.adapters = adapters.iter().map(|(id, _)| id.clone()).collect();
+        contents.servers = servers.iter().map(|(id, _)| id.clone()).collect();
+        let changed = servers.iter().map(|(id, placed)| (id.clone(), placed.changed));
+        let changed = changed.collect();
+        self.adapters.extend(adapters);
+        self.servers.extend(servers);
+        for (node, ids) in by_node {
+            match self.by_node.get_mut(&node) {
+                Some(there) => there.extend(ids.into_iter()),
+                None => drop(self.by_node.insert(node, ids.into_iter().collect())),
+            }
         }
-        for one in expansion.allocatables {
-            contents.allocatables.insert(one.id.clone());
-            self.allocatables.insert(one.id.clone(), Arc::new(one));
-        }
+        self.index_objects(expansion.objects);
+        let allocatables = expansion.allocatables.into_iter();
+        let allocatables = allocatables.map(|one| (one.id.clone(), Arc::new(one)));
+        self.allocatables.extend(allocatables.collect());
         let name = record.descriptor.name.clone();
         self.contents.insert(name.clone(), Arc::new(contents));
         self.applications.insert(name, record.clone());
@@ -245,14 +252,27 @@ impl Deployment {
     }
 
     pub(super) fn index_object(&mut self, record: ObjectRecord) {
-        self.unindex_object(&record.id);
-        if !record.kind.is_empty() {
-            match self.types.get_mut(record.kind.as_str()) {
-                Some(objects) => objects.insert(record.id.clone()),
-                None => drop(self.types.insert(record.kind.clone(), SharedSet::of(record.id.clone()))),
+        self.index_objects(vec![record]);
+    }
+
+    fn index_objects(&mut self, records: Vec<ObjectRecord>) {
+        let mut types: BTreeMap<String, Vec<ObjectId>> = BTreeMap::new();
+        for record in &records {
+            self.unindex_object(&record.id);
+            match types.get_mut(record.kind.as_str()) {
+                Some(ids) => ids.push(record.id.clone()),
+                None => drop(types.insert(record.kind.clone(), vec![record.id.clone()])),
             }
         }
-        self.all_objects.insert(record.id.clone(), record);
+        types.remove("");
+        for (kind, ids) in types {
+            match self.types.get_mut(kind.as_str()) {
+                Some(objects) => objects.extend(ids.into_iter()),
+                None => drop(self.types.insert(kind, ids.into_iter().collect())),
+            }
+        }
+        let records = records.into_iter().map(|record| (record.id.clone(), record));
+        self.all_objects.extend(records.collect());
     }
 
     fn unindex_object(&mut self, id: &ObjectId) {

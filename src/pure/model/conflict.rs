@@ -6,7 +6,7 @@ use super::deployment::{Contents, Deployment};
 use super::descriptor::{Application, ObjectHome, ObjectRecord};
 use super::expand::Expansion;
 use super::fault::{Fault, Faults};
-use super::place::Place;
+use super::place::{Place, Spot};
 use crate::pure::base::limits::SERVERS_PER_NODE_MAX;
 use crate::pure::base::{ApplicationName, PeerName, SharedSet};
 use std::collections::BTreeMap;
@@ -20,16 +20,18 @@ pub fn check_conflicts(deployment: &Deployment, application: &Application, expan
         let taken = deployment.servers.get(&spec.id).map(|placed| &placed.spec.application);
         if let Some(owner) = taken.filter(|owner| **owner != application.name) {
             faults.add(
-                &place,
+                place,
                 format!("server {} belongs to application {owner} already", spec.id),
             );
         }
         for adapter in &spec.adapters {
-            others.refuse(adapter.id.as_str(), faults, || place.within("adapter", &adapter.name));
+            others.refuse(adapter.id.as_str(), faults, || {
+                place.within("adapter", &adapter.name).into()
+            });
         }
     }
     for group in &expansion.groups {
-        others.refuse(group.id.as_str(), faults, || Place::group(group.id.as_str()));
+        others.refuse(group.id.as_str(), faults, || Spot::group(group.id.as_str()).into());
     }
     for object in &expansion.objects {
         others.refuse(object.id.as_str(), faults, || expansion.place_of_object(object));

@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationRecord {
     /// As written.
-    pub descriptor: Application,
+    pub descriptor: Arc<Application>,
     /// Counts its updates from 1.
     pub revision: u64,
     /// The version of the database that its last update made.

@@ -63,8 +63,14 @@ pub fn diff(before: &View<'_>, after: &View<'_>) -> Plan {
     let mut details = Details::default();
     let ids: BTreeSet<&ServerId> = before.servers.keys().chain(after.servers.keys()).copied().collect();
     for id in ids {
+        let (old, new) = (before.servers.get(id), after.servers.get(id));
+        // Most servers of an update.
+        if old == new {
+            plan.unchanged.push(id.clone());
+            continue;
+        }
         details.subject = format!("server {id}");
-        let list = match (before.servers.get(id), after.servers.get(id)) {
+        let list = match (old, new) {
             (None, Some((node, _))) => {
                 details.line(&format!("added on node {node}"));
                 &mut plan.added
@@ -246,7 +252,7 @@ fn compare_allocatables(old: &AllocatableRecord, new: &AllocatableRecord, detail
     details.field("adapter", &old.home, &new.home);
 }
 
-fn compare_maps<K: Ord + std::fmt::Display, V: ?Sized>(
+fn compare_maps<K: Ord + std::fmt::Display, V: PartialEq>(
     what: &str,
     before: &BTreeMap<&K, &V>,
     after: &BTreeMap<&K, &V>,
@@ -255,8 +261,12 @@ fn compare_maps<K: Ord + std::fmt::Display, V: ?Sized>(
 ) {
     let keys: BTreeSet<&K> = before.keys().chain(after.keys()).copied().collect();
     for key in keys {
+        let (old, new) = (before.get(key), after.get(key));
+        if old == new {
+            continue;
+        }
         details.subject = format!("{what} {key}");
-        match (before.get(key), after.get(key)) {
+        match (old, new) {
             (None, Some(_)) => details.line("added"),
             (Some(_), None) => details.line("removed"),
             (Some(old), Some(new)) => compare(old, new, details),

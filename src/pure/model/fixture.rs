@@ -25,7 +25,7 @@ pub(crate) fn many(application: &str, node: &str, count: usize, run: &str) -> St
 /// A record as the registry makes it of the entry with this serial.
 pub(crate) fn record(descriptor: Application, serial: Serial) -> ApplicationRecord {
     ApplicationRecord {
-        descriptor,
+        descriptor: descriptor.into(),
         revision: serial,
         version: Version {
             epoch: 1,

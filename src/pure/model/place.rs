@@ -37,50 +37,114 @@ pub enum Field<'a> {
     Part(&'a str, &'a str),
 }
 
-impl Place {
+/// Where something stands, not yet put into words or steps: every check of every server has one, and nearly none is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot<'a> {
+    part: Part<'a>,
+    /// An element of one of the part's lists, by name or id.
+    element: Option<(&'static str, &'a str)>,
+}
+
+/// A part of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Application,
+    Group(&'a str),
+    Node(&'a PeerName),
+    Template(&'a str),
+    PropertySet(Option<&'a PeerName>, &'a str),
+    /// Of a node, at this place among those written there, with this id.
+    Server(&'a PeerName, usize, &'a str),
+}
+
+impl<'a> Spot<'a> {
+    const fn of(part: Part<'a>) -> Self {
+        Self { part, element: None }
+    }
     /// The application itself.
-    pub fn application() -> Self {
-        Self::from("application")
+    pub const fn application() -> Self {
+        Self::of(Part::Application)
     }
     /// `group web`.
-    pub fn group(id: &str) -> Self {
-        Self::application()
-            .within("group", id)
-            .named(format!("group {}", shown(id)))
+    pub const fn group(id: &'a str) -> Self {
+        Self::of(Part::Group(id))
     }
     /// `node n1`.
-    pub fn node(name: &PeerName) -> Self {
-        Self::part("node", name.as_str())
+    pub const fn node(name: &'a PeerName) -> Self {
+        Self::of(Part::Node(name))
     }
     /// `template web`.
-    pub fn template(name: &str) -> Self {
-        Self::part("template", name)
+    pub const fn template(name: &'a str) -> Self {
+        Self::of(Part::Template(name))
     }
     /// `node n1, server web-1`; `index` is its place among the node's servers.
-    pub fn server(node: &PeerName, index: usize, id: &str) -> Self {
-        let mut place = Self::node(node);
-        place.words = server_words(node, id);
-        place.path.push(Step::Key("server".to_owned()));
-        place.path.push(Step::Item(index));
-        place
+    pub const fn server(node: &'a PeerName, index: usize, id: &'a str) -> Self {
+        Self::of(Part::Server(node, index, id))
     }
     /// A property set of the application, or of a node.
-    pub fn property_set(node: Option<&PeerName>, name: &str) -> Self {
-        let mut place = Self::part("properties", name);
-        if let Some(node) = node {
-            place.words = format!("node {node}, {}", place.words);
-            place.path.splice(0..0, Self::node(node).path);
+    pub const fn property_set(node: Option<&'a PeerName>, name: &'a str) -> Self {
+        Self::of(Part::PropertySet(node, name))
+    }
+    /// An element of one of its lists, by name or id: `adapter http` within this. Elements have no elements.
+    #[must_use]
+    pub const fn within(self, list: &'static str, name: &'a str) -> Self {
+        Self {
+            element: Some((list, name)),
+            ..self
         }
-        place
     }
-    /// An element of one of its lists, by name or id: `adapter http` within this.
-    pub fn within(&self, list: &str, name: &str) -> Self {
-        let mut place = self.clone();
-        place.words = format!("{}, {list} {}", self.words, shown(name));
-        place.path.push(Step::Key(list.to_owned()));
-        place.path.push(Step::Named(name.to_owned()));
-        place
+    /// A field of it. The words stay: messages name the field.
+    pub fn field(self, field: Field<'_>) -> Place {
+        Place::from(self).field(field)
     }
+}
+
+impl Part<'_> {
+    fn words(self) -> String {
+        match self {
+            Self::Application => "application".to_owned(),
+            Self::Group(id) => format!("group {}", shown(id)),
+            Self::Node(name) => format!("node {name}"),
+            Self::Template(name) => format!("template {}", shown(name)),
+            Self::PropertySet(None, name) => format!("properties {}", shown(name)),
+            Self::PropertySet(Some(node), name) => format!("node {node}, properties {}", shown(name)),
+            Self::Server(node, _, id) => format!("node {node}, server {}", shown(id)),
+        }
+    }
+    fn path(self) -> Vec<Step> {
+        let key = |key: &str| Step::Key(key.to_owned());
+        let of_node = |node: &PeerName| vec![key("node"), key(node.as_str())];
+        match self {
+            Self::Application => Vec::new(),
+            Self::Group(id) => vec![key("group"), Step::Named(id.to_owned())],
+            Self::Node(name) => of_node(name),
+            Self::Template(name) => vec![key("template"), key(name)],
+            Self::PropertySet(node, name) => {
+                let mut path = node.map(of_node).unwrap_or_default();
+                path.extend([key("properties"), key(name)]);
+                path
+            }
+            Self::Server(node, index, _) => {
+                let mut path = of_node(node);
+                path.extend([key("server"), Step::Item(index)]);
+                path
+            }
+        }
+    }
+}
+
+impl From<Spot<'_>> for Place {
+    fn from(spot: Spot<'_>) -> Self {
+        let (mut words, mut path) = (spot.part.words(), spot.part.path());
+        if let Some((list, name)) = spot.element {
+            words = format!("{words}, {list} {}", shown(name));
+            path.extend([Step::Key(list.to_owned()), Step::Named(name.to_owned())]);
+        }
+        Self { words, path }
+    }
+}
+
+impl Place {
     /// A field of it. The words stay: messages name the field.
     pub fn field(&self, field: Field<'_>) -> Self {
         let mut place = self.clone();
@@ -92,22 +156,6 @@ impl Place {
         }
         place
     }
-
-    fn part(what: &str, name: &str) -> Self {
-        Self {
-            words: format!("{what} {}", shown(name)),
-            path: vec![Step::Key(what.to_owned()), Step::Key(name.to_owned())],
-        }
-    }
-    fn named(mut self, words: String) -> Self {
-        self.words = words;
-        self
-    }
-}
-
-/// `node n1, server web-1`.
-pub fn server_words(node: &PeerName, server: &str) -> String {
-    format!("node {node}, server {}", shown(server))
 }
 
 impl From<&str> for Place {

@@ -6,7 +6,7 @@
 use super::descriptor::{Application, File, Node, PropertySet};
 use super::fault::{Fault, Faults, shown};
 use super::nearest::did_you_mean;
-use super::place::{Field, Place};
+use super::place::{Field, Spot};
 use super::substitute::{DEPTH_MAX, Scope};
 use crate::pure::base::PeerName;
 use std::cell::Cell;
@@ -19,9 +19,9 @@ pub(super) struct Origin<'a> {
     node: Option<&'a PeerName>,
     set: &'a str,
 }
-impl Origin<'_> {
-    pub(super) fn place(&self) -> Place {
-        Place::property_set(self.node, self.set)
+impl<'a> Origin<'a> {
+    pub(super) fn place(&self) -> Spot<'a> {
+        Spot::property_set(self.node, self.set)
     }
 }
 
@@ -71,7 +71,7 @@ impl<'a> Sets<'a> {
     pub(super) fn of_file<'f>(
         &mut self,
         file: &'f File,
-        place: &Place,
+        place: Spot<'_>,
         told: &mut BTreeSet<Fault>,
         faults: &mut Faults,
     ) -> Flat<'f>

@@ -2,14 +2,14 @@
 
 use super::expand::fill;
 use super::fault::{Faults, shown};
-use super::place::{Field, Place};
+use super::place::{Field, Spot};
 use super::properties::{check_file_name, check_property_name};
 use super::spec::{AdapterSpec, Ready, ServerSpec};
 use super::substitute::is_for_node;
 use crate::pure::base::GroupId;
 use crate::pure::base::endpoint::{URI_BYTES_MAX, place_of_uri};
 use crate::pure::base::limits::PART_BYTES_MAX;
-use crate::pure::wire::encode;
+use crate::pure::wire::encoded_len;
 use std::collections::BTreeSet;
 
 /// Longest name of a port, in bytes.
@@ -18,7 +18,7 @@ pub(super) const PORT_NAME_BYTES_MAX: usize = 64;
 const LABEL_BYTES_MAX: usize = 255;
 
 /// Checks one expanded server with its adapters. `groups` are those of its application.
-pub(super) fn check_server(place: &Place, spec: &ServerSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
+pub(super) fn check_server(place: Spot<'_>, spec: &ServerSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
     let mut check = Check { place, faults };
     check_size(place, spec, PART_BYTES_MAX, check.faults);
     if spec.run.is_empty() {
@@ -48,16 +48,16 @@ pub(super) fn check_server(place: &Place, spec: &ServerSpec, groups: &BTreeSet<&
     for adapter in &spec.adapters {
         let place = place.within("adapter", &adapter.name);
         if !names.insert(&adapter.name) {
-            check.faults.add(&place, "is declared twice in this server");
+            check.faults.add(place, "is declared twice in this server");
         }
-        check_adapter(&place, adapter, groups, check.faults);
+        check_adapter(place, adapter, groups, check.faults);
     }
     check_ready(place, spec, faults);
 }
 
 /// Rules at one place.
 struct Check<'c> {
-    place: &'c Place,
+    place: Spot<'c>,
     faults: &'c mut Faults,
 }
 
@@ -169,7 +169,7 @@ impl Check<'_> {
                 self.faults.add(place.field("name".into()), format!("name {reason}"));
             }
             if !names.insert(&file.name) {
-                self.faults.add(&place, "is declared twice in this server");
+                self.faults.add(place, "is declared twice in this server");
             }
             for (name, value) in &file.properties {
                 let field = Field::Key("set", name);
@@ -194,7 +194,7 @@ fn is_user(user: &str) -> bool {
     user.len() <= 32 && user.bytes().all(letters) && user.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-fn check_adapter(place: &Place, adapter: &AdapterSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
+fn check_adapter(place: Spot<'_>, adapter: &AdapterSpec, groups: &BTreeSet<&GroupId>, faults: &mut Faults) {
     if let Err(reason) = port_of_endpoint(&adapter.endpoint) {
         let message = format!("endpoint \"{}\" {reason}", shown(&adapter.endpoint));
         faults.add(place.field("endpoint".into()), message);
@@ -206,7 +206,7 @@ fn check_adapter(place: &Place, adapter: &AdapterSpec, groups: &BTreeSet<&GroupI
     }
 }
 
-fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
+fn check_ready(place: Spot<'_>, spec: &ServerSpec, faults: &mut Faults) {
     let (part, name) = match &spec.ready {
         Ready::Tcp(name) => ("tcp", name),
         Ready::Http { adapter, path } => {
@@ -238,7 +238,7 @@ fn check_ready(place: &Place, spec: &ServerSpec, faults: &mut Faults) {
 }
 
 /// The path of a GET, which must fit into one line of a request.
-fn check_path(place: &Place, (table, part): (&'static str, &'static str), path: &str, faults: &mut Faults) {
+fn check_path(place: Spot<'_>, (table, part): (&'static str, &'static str), path: &str, faults: &mut Faults) {
     if !path.starts_with('/') || path.len() > URI_BYTES_MAX || !path.bytes().all(|b| b.is_ascii_graphic()) {
         let rule = "starts with '/', has no blanks and at most 2048 letters";
         let message = format!("{table}.{part} \"{}\" is refused: a path {rule}", shown(path));
@@ -262,8 +262,8 @@ fn sample(name: &str) -> Option<String> {
 }
 
 /// Checks how many bytes a value takes when it is encoded.
-pub(super) fn check_size<T: serde::Serialize>(place: &Place, value: &T, max: usize, faults: &mut Faults) {
-    let size = encode(value).len();
+pub(super) fn check_size<T: serde::Serialize>(place: Spot<'_>, value: &T, max: usize, faults: &mut Faults) {
+    let size = encoded_len(value);
     if size > max {
         faults.add(
             place,

@@ -180,6 +180,14 @@ pub struct ServerSpec {
 }
 
 impl ServerSpec {
+    /// Does it run for one session at a time, and only then?
+    pub fn is_lent(&self) -> bool {
+        self.activation == Activation::Session
+    }
+    /// Does a use of it start it?
+    pub fn starts_on_use(&self) -> bool {
+        self.is_lent() || self.activation == Activation::OnDemand
+    }
     /// A server that runs a command and leaves everything else at its default.
     pub fn new(id: ServerId, application: ApplicationName, run: Vec<String>) -> Self {
         Self {

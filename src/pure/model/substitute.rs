@@ -162,6 +162,9 @@ impl<'a> Scope<'a> {
     /// The text with everything replaced.
     pub fn finish(&mut self, text: &str) -> Result<String, SubstituteError> {
         let deferred = self.defer(text)?;
+        if !deferred.contains('$') {
+            return Ok(deferred);
+        }
         fill(&deferred, &|_| None).map_err(|error| match error {
             SubstituteError::Missing(name) => SubstituteError::NodeOnly(name),
             other => other,

@@ -3,7 +3,7 @@
 use super::descriptor::{Application, Parameter, Server};
 use super::expand::Reader;
 use super::fault::{Faults, shown};
-use super::place::{Field, Place};
+use super::place::{Field, Place, Spot};
 use super::substitute::check_name;
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ const HARMLESS: &str = "1";
 /// What may stand in a template and in a server, whether something is made of it or not.
 pub(super) fn check_templates(application: &Application, faults: &mut Faults) {
     for (name, template) in &application.templates {
-        let place = Place::template(name);
+        let place = Spot::template(name);
         if let Some(inner) = &template.template {
             let message = format!("is made from template {}, but a template has none", shown(inner));
             faults.add(place.field("template".into()), message);
@@ -37,7 +37,7 @@ pub(super) fn check_templates(application: &Application, faults: &mut Faults) {
 pub(super) fn template_of<'a>(
     application: &'a Application,
     server: &Server,
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_, '_, '_>,
 ) -> Result<Option<&'a Server>, ()> {
     if !server.parameters.is_empty() {
         reader.fault("parameters".into(), "stand only in a template");
@@ -70,7 +70,7 @@ pub(super) fn template_of<'a>(
 }
 
 /// Values are read outside the template: they see the variables of node and application, but no parameter.
-fn give_parameters(name: &str, template: &Server, server: &Server, reader: &mut Reader<'_, '_>) {
+fn give_parameters(name: &str, template: &Server, server: &Server, reader: &mut Reader<'_, '_, '_>) {
     let mut values = Vec::new();
     for (parameter, Parameter { default }) in &template.parameters {
         let value = match (server.with.get(parameter), default) {
@@ -92,11 +92,11 @@ fn give_parameters(name: &str, template: &Server, server: &Server, reader: &mut 
 }
 
 /// A default stands in the template, but what it says is the server's.
-fn default_of(name: &str, parameter: &str, text: &str, reader: &mut Reader<'_, '_>) -> Option<String> {
+fn default_of(name: &str, parameter: &str, text: &str, reader: &mut Reader<'_, '_, '_>) -> Option<String> {
     let result = reader.scope.defer(text);
     let told = result.map_err(|error| {
-        let mut place = Place::template(name).field(Field::Key("parameters", parameter));
-        place.words.clone_from(&reader.place.words);
+        let mut place = Spot::template(name).field(Field::Key("parameters", parameter));
+        place.words = Place::from(reader.place).words;
         let message = format!("default of parameter `{}`: {error}", shown(parameter));
         reader.faults.add(place, message);
     });
@@ -108,7 +108,7 @@ fn default_of(name: &str, parameter: &str, text: &str, reader: &mut Reader<'_, '
 pub(super) fn filled<'a>(
     server: &'a Server,
     template: Option<&Server>,
-    reader: &mut Reader<'_, '_>,
+    reader: &mut Reader<'_, '_, '_>,
 ) -> Option<Cow<'a, Server>> {
     let Some(template) = template else {
         return Some(Cow::Borrowed(server));

@@ -4,6 +4,7 @@
 //! `Drained`: they stand first in the list), synced; then the rest, in order. So nothing is said or done that is not on disk.
 
 use super::slice::Slice;
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{PeerName, RunId, ServerId, Signal, Time};
 use crate::pure::membership::{Identity, Record, Remembered};
 use crate::pure::model::ServerSpec;
@@ -77,6 +78,8 @@ pub enum Effect {
         spec: Arc<ServerSpec>,
         /// For `FLOE_PEERS`.
         peers: String,
+        /// For whom, if it is a session's.
+        tenure: Option<Tenure>,
     },
     /// Ask the server until its answer is good, then say `Ready`.
     Probe {

@@ -3,6 +3,8 @@
 use super::locate::RegistrationRow;
 use super::report::{NodeReport, ServerReport};
 use super::request::{Request, Response};
+use crate::pure::allocation::state::Counters;
+use crate::pure::allocation::{Change, Mark, TenureWord};
 use crate::pure::base::{DatabaseId, PeerName, ServerId};
 pub use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::entry::bytes;
@@ -33,6 +35,26 @@ pub struct Status {
     /// It collects promises for that epoch now.
     #[serde(default)]
     pub preparing: bool,
+    /// How far it knows who holds what.
+    #[serde(default)]
+    pub allocations: Mark,
+}
+
+/// Decisions about sessions, or everything in parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocationPart {
+    /// The epoch of the master, or of whoever became it.
+    pub epoch: Epoch,
+    /// The decision after which these follow; `None`: they are part of everything there is.
+    pub after: Option<Mark>,
+    /// How far the sender is with them.
+    pub counters: Counters,
+    /// It is the first part of everything.
+    pub first: bool,
+    /// Nothing follows that belongs to it.
+    pub last: bool,
+    /// The decisions.
+    pub changes: Vec<Change>,
 }
 
 /// Peer to peer.
@@ -42,6 +64,34 @@ pub enum Message {
     Peers(Vec<PeerCard>),
     /// A registry tells where it stands.
     Status(Box<Status>),
+    /// The master tells a replica what it decided about sessions, in order; or any registry tells a new master all it knows.
+    Allocations(Box<AllocationPart>),
+    /// A replica has the master's decisions up to here on its disk.
+    AllocationsHeld {
+        /// The master's epoch.
+        epoch: Epoch,
+        /// How far it is.
+        mark: Mark,
+    },
+    /// The master asks whether it is still obeyed, for renewals that came before.
+    AllocationsBeat {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Counts the beats.
+        beat: u64,
+    },
+    /// It still was when this beat came.
+    AllocationsBeatHeard {
+        /// The epoch obeyed.
+        epoch: Epoch,
+        /// Which.
+        beat: u64,
+    },
+    /// Everything about sessions is wanted: by a replica that missed something, or by a new master that knows less.
+    AllocationsWanted {
+        /// The epoch of the master, or of whoever became it.
+        epoch: Epoch,
+    },
     /// Asks for `Status` or `NodeStatus` at once, without promising anything.
     Survey,
     /// A candidate asks the peer to obey its epoch from now on.
@@ -158,6 +208,15 @@ pub enum Message {
     },
     /// What the node must run, whole or as changes, in parts; only from the leading master.
     Slice(Box<SlicePart>),
+    /// The master tells a node which sessions have its servers with `session` activation, and which are free.
+    Tenures {
+        /// The epoch of the master.
+        epoch: Epoch,
+        /// The master's database: a node that runs another carries nothing out.
+        database: Option<DatabaseId>,
+        /// One a server; what is not named stands as it was.
+        words: Vec<TenureWord>,
+    },
     /// A client's request passed on to the node that it concerns.
     Ask {
         /// The asking registry's, unique while it runs.

@@ -1,6 +1,7 @@
 //! What peers, clients and operators say to each other: the vocabulary that the registry, the node, the shells and the
 //! command line share. Data only; what follows from a message is decided in `registry` and `node`.
 
+pub mod allocation;
 pub mod content;
 pub mod hello;
 pub mod history;

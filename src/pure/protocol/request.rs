@@ -1,5 +1,6 @@
 //! Client to peer: what can be asked, and what comes back. The command line, HTTP and the library share it.
 
+use super::allocation::{Allocate, DecisionReport, LeaseReport, QueueReport, SessionReport};
 use super::content::{ContentKind, ContentPart, LogPart, LogSummary};
 use super::history::RevisionRow;
 use super::locate::{
@@ -12,8 +13,9 @@ use super::report::{
     NodeRow, PeerRow, PromotionReport, RegistryReport, Resolved, ServerReport, StatusReport, UsageReport,
 };
 use super::update::{Change, Conditions, Forecast, Outcome, VersionText};
+use crate::pure::allocation::{PluginReport, SessionId, Tenure, Token, Wish};
 use crate::pure::base::{
-    AdapterId, Address, ApplicationName, ObjectId, PeerName, RegistrantId, RequestId, ServerId, Signal,
+    AdapterId, Address, ApplicationName, ObjectId, PeerName, RegistrantId, RequestId, Secret, ServerId, Signal,
 };
 use crate::pure::lineage::Serial;
 use crate::pure::model::{Application, ObjectRecord, Plan};
@@ -213,10 +215,13 @@ pub enum Request {
         /// What.
         verb: Verb,
     },
-    /// Start an on-demand server because somebody resolves it; registry to node only.
+    /// Start an on-demand server, or a session's, because somebody resolves it; registry to node only.
     Activate {
         /// Which.
         server: ServerId,
+        /// The session that has it, as the registry knows: nothing is started for an earlier one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenure: Option<Tenure>,
     },
     /// What a server uses now; passed on to its node.
     Usage {
@@ -304,10 +309,79 @@ pub enum Request {
         /// Its servers are stopped first; `None`: as its configuration says.
         stop_servers: Option<bool>,
     },
+    /// Open a session, or find it open.
+    OpenSession {
+        /// Drawn by the client, told to nobody else.
+        secret: Secret,
+        /// For people.
+        name: String,
+        /// How long it lives without a renewal, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// Let a session live on.
+    RenewSession {
+        /// Its secret.
+        secret: Secret,
+    },
+    /// End a session: what it holds is free.
+    CloseSession {
+        /// Its secret.
+        secret: Secret,
+    },
+    /// An operator ends a session.
+    EndSession {
+        /// Which.
+        id: SessionId,
+    },
+    /// All sessions, in parts of at most [`ROWS_MAX`](super::locate::ROWS_MAX), in order of ids.
+    Sessions {
+        /// Only those after this one.
+        after: Option<SessionId>,
+    },
+    /// All leases, in such parts, in order of resources.
+    Leases {
+        /// Only those after this resource.
+        after: Option<String>,
+    },
+    /// A resource for a session, now or when it is free.
+    Allocate(Box<Allocate>),
+    /// A request for a resource waits no longer.
+    Withdraw {
+        /// Its session's secret.
+        secret: Secret,
+        /// Which.
+        request: RequestId,
+    },
+    /// A resource is free again.
+    Release {
+        /// Its holder's secret.
+        secret: Secret,
+        /// The resource.
+        resource: ObjectId,
+        /// Only if this is the lease's token.
+        token: Option<Token>,
+    },
+    /// What a new session would be given, and why; nothing is given.
+    Probe {
+        /// What is wanted.
+        wish: Wish,
+    },
+    /// Why a lease was given.
+    ExplainLease {
+        /// The resource that is held.
+        resource: ObjectId,
+    },
+    /// The allocators that this registry loaded.
+    Plugins,
+    /// Load allocators anew, of this registry.
+    ReloadPlugins {
+        /// Only this one.
+        name: Option<String>,
+    },
 }
 
 impl Request {
-    /// Does it change the database? Then it carries a request id, and sent twice it is applied once.
+    /// Does it change the database? Then sent twice it is applied once: it carries a request id, or what it does is done.
     pub fn is_update(&self) -> bool {
         matches!(
             self,
@@ -318,6 +392,12 @@ impl Request {
                 | Self::Update { .. }
                 | Self::PutObject { .. }
                 | Self::RemoveObject { .. }
+                | Self::OpenSession { .. }
+                | Self::CloseSession { .. }
+                | Self::EndSession { .. }
+                | Self::Allocate(_)
+                | Self::Withdraw { .. }
+                | Self::Release { .. }
         )
     }
     /// Does it order a node to do something? It may take effect more often when it is sent twice.
@@ -406,6 +486,24 @@ pub enum Response {
     Explained(Box<ExplainReport>),
     /// Of `Node`, and of every order to a node: how it stands now.
     Node(Box<NodeDetail>),
+    /// Of `OpenSession`, `RenewSession`, and, as it was, of `CloseSession` and `EndSession`.
+    Session(Box<SessionReport>),
+    /// Of `Sessions`; whether there are more.
+    Sessions(Vec<SessionReport>, bool),
+    /// Of `Leases`; whether there are more.
+    Leases(Vec<LeaseReport>, bool),
+    /// Of `Allocate`: it is the session's.
+    Allocated(Box<LeaseReport>),
+    /// Of `Allocate`: it still waits, and keeps its place when it is sent again.
+    Queued(QueueReport),
+    /// Of `Withdraw`; false: it did not wait any more.
+    Withdrawn(bool),
+    /// Of `Release`: the lease as it was.
+    Released(Box<LeaseReport>),
+    /// Of `Probe` and `ExplainLease`.
+    Decision(Box<DecisionReport>),
+    /// Of `Plugins`, and of `ReloadPlugins` as it begins.
+    Plugins(Vec<PluginReport>),
 }
 
 /// A refusal or a failure, with what to do next.

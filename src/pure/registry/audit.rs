@@ -68,7 +68,7 @@ fn same_application(
     revision: u64,
 ) -> bool {
     let version: Version = entry.version();
-    record.descriptor == *descriptor
+    *record.descriptor == *descriptor
         && record.revision == revision
         && record.version == version
         && record.time == entry.time

@@ -46,18 +46,22 @@ impl Cluster {
             losing: Vec::new(),
         };
         for (place, name) in names.iter().enumerate() {
-            let card = card(name);
-            let grid: GridName = "test".parse().unwrap();
-            let member = Member {
-                registry: None,
-                identity: Identity::new(grid, card.name.clone(), card.kind, card.instance),
-                image: Image::default(),
-            };
-            cluster.members.insert(card.name, member);
             let role = if place == 0 { Role::Master } else { Role::Replica };
-            cluster.start(name, |config| config.role = role);
+            cluster.add(name, |config| config.role = role);
         }
         cluster
+    }
+    /// One more, with an empty disk.
+    pub(crate) fn add(&mut self, name: &str, change: impl FnOnce(&mut Config)) {
+        let card = card(name);
+        let grid: GridName = "test".parse().unwrap();
+        let member = Member {
+            registry: None,
+            identity: Identity::new(grid, card.name.clone(), card.kind, card.instance),
+            image: Image::default(),
+        };
+        self.members.insert(card.name, member);
+        self.start(name, change);
     }
     /// Starts a registry from its disk, linked to all that run.
     pub(crate) fn start(&mut self, name: &str, change: impl FnOnce(&mut Config)) {
@@ -146,6 +150,11 @@ impl Cluster {
             self.step(&name, event);
         }
     }
+    /// A node that says nothing of itself is linked to a registry.
+    pub(crate) fn link_node(&mut self, name: &str, node: &str) {
+        self.wires.push_back((peer(name), Event::Linked { card: card(node) }));
+        self.run();
+    }
     fn step(&mut self, name: &PeerName, event: Event) {
         self.now += 10;
         let moment = Moment {
@@ -153,7 +162,10 @@ impl Cluster {
             wall: WallTime(1),
             dice: u128::from(self.now) << 70 | u128::from(self.now),
         };
-        let member = self.members.get_mut(name).unwrap();
+        // Nodes only look on.
+        let Some(member) = self.members.get_mut(name) else {
+            return;
+        };
         let Some(registry) = &mut member.registry else { return };
         let effects = registry.handle(event, &moment);
         registry.check();

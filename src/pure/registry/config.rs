@@ -1,10 +1,12 @@
 //! How a registry was started.
 
 use super::initialisation::Initdb;
+use crate::pure::allocation::{Allocator, Random};
 use crate::pure::base::{Address, GridName};
 use crate::pure::lineage::rules::Rules;
 use crate::pure::lineage::sight::Sight;
 use crate::pure::membership::{PeerCard, Role};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a registry was started.
@@ -42,6 +44,8 @@ pub struct Config {
     pub log_keep: u64,
     /// Where to look for peers.
     pub locator: Vec<Address>,
+    /// Who chooses what a session is given.
+    pub allocator: Arc<dyn Allocator>,
     /// All of them, but in a test.
     pub rules: Rules,
 }
@@ -66,6 +70,7 @@ impl Config {
             discovery_window: Duration::from_secs(3),
             log_keep: 10_000,
             locator: Vec::new(),
+            allocator: Arc::new(Random),
             rules: Rules::default(),
         }
     }

@@ -15,6 +15,7 @@ use super::history::History;
 use super::payload::Payload;
 use super::requests::{Done, REQUESTS_KEPT, Requests};
 use super::seal::{SEAL_KEY, Seal};
+use crate::pure::allocation::{Allocations, Change, Mark};
 use crate::pure::base::{DatabaseId, PeerName, RequestId};
 use crate::pure::lineage::{Digest, Entry, EntryKind, Lineage, Reign, Serial, Summary, Version};
 use crate::pure::model::validate::Fault;
@@ -91,6 +92,7 @@ pub struct Database {
     deployment: Arc<Deployment>,
     history: History,
     joining: Option<(PeerName, Serial)>,
+    allocations: Allocations,
     seal: Seal,
 }
 
@@ -140,6 +142,7 @@ impl Database {
         }
         database.deployment = Arc::new(Deployment::restore(&image.values).map_err(DatabaseError::Values)?);
         database.history = History::restore(&image.values, &database.deployment).map_err(DatabaseError::Values)?;
+        database.allocations = Allocations::restore(&image.values).map_err(DatabaseError::Values)?;
         for entry in image.log {
             database.verify(&entry)?;
             database.verify_stored_reign(&entry)?;
@@ -232,6 +235,43 @@ impl Database {
             .take_while(fits)
             .cloned()
             .collect()
+    }
+
+    /// Who holds and who waits: beside the log, and no part of a snapshot.
+    pub fn allocations(&self) -> &Allocations {
+        &self.allocations
+    }
+    /// Takes decisions about sessions in, after which this database knows as much as `mark` says.
+    ///
+    /// # Errors
+    /// In words, which change breaks an invariant; none was taken in.
+    pub(super) fn allocate(&mut self, changes: &[Change], mark: Mark) -> Result<Batch, String> {
+        self.allocations.apply_all(changes)?;
+        let mut batch = Batch::default();
+        for change in changes {
+            let (put, delete) = Allocations::stored(change);
+            batch.put.retain(|key, _| !delete.contains(key));
+            batch.delete.retain(|key| !put.contains_key(key));
+            batch.put.extend(put);
+            batch.delete.extend(delete);
+        }
+        self.allocations.set_mark(mark);
+        batch.put.extend([self.allocations.stored_counters()]);
+        self.seal.renew(&mut batch, self.end());
+        Ok(batch)
+    }
+    /// Puts other allocations in the place of all that were known.
+    pub(super) fn replace_allocations(&mut self, allocations: Allocations) -> Batch {
+        let (before, after) = (self.allocations.values(), allocations.values());
+        self.allocations = allocations;
+        let gone = before.into_keys().filter(|key| !after.contains_key(key));
+        let mut batch = Batch {
+            delete: gone.collect(),
+            put: after,
+            ..Batch::default()
+        };
+        self.seal.renew(&mut batch, self.end());
+        batch
     }
 
     /// Makes this empty database that of a grid: a new one, or the one that a replica joins.

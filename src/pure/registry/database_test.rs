@@ -90,7 +90,7 @@ impl Replica {
             ..Application::new(name.parse().unwrap())
         };
         let payload = Payload::PutApplication(ApplicationPayload {
-            descriptor,
+            descriptor: descriptor.into(),
             revision,
             changes: None,
             rolled_back_to: None,

@@ -86,6 +86,7 @@ fn report(bench: &mut Bench, node: &str, server: &str, state: ServerState) -> Ve
         reason: String::new(),
         endpoints: BTreeMap::new(),
         next_try: None,
+        tenure: None,
     };
     if state == ServerState::Active {
         report
@@ -128,7 +129,7 @@ fn started(effects: &[Effect]) -> Vec<(String, u64)> {
             message: Message::Ask { id, request, .. },
             ..
         } => match &**request {
-            Request::Activate { server } => Some((server.to_string(), *id)),
+            Request::Activate { server, .. } => Some((server.to_string(), *id)),
             _ => None,
         },
         _ => None,

@@ -90,7 +90,7 @@ impl Written {
         let before = self.database.deployment().applications.get(&descriptor.name);
         let revision = before.map_or(0, |record| record.revision) + 1;
         Payload::PutApplication(ApplicationPayload {
-            descriptor,
+            descriptor: descriptor.into(),
             revision,
             changes: None,
             rolled_back_to: None,

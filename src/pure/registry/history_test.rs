@@ -53,7 +53,8 @@ impl Bench {
             descriptor: Application {
                 description: content.to_owned(),
                 ..Application::new(application)
-            },
+            }
+            .into(),
             revision,
             changes: Some(Changes::default()),
             rolled_back_to: None,

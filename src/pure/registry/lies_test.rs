@@ -337,6 +337,7 @@ fn any_status() -> impl Strategy<Value = Status> {
         unproven: false,
         drawn: None,
         preparing: false,
+        allocations: crate::pure::allocation::Mark::default(),
     })
 }
 fn any_entry() -> impl Strategy<Value = Entry> {

@@ -8,6 +8,8 @@ mod cluster;
 mod config;
 pub mod contents;
 pub mod database;
+mod decisions;
+mod desk;
 pub mod difference;
 pub mod dump;
 pub mod effect;

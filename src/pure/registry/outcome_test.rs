@@ -19,6 +19,7 @@ fn sight(state: ServerState, enabled: bool, reason: &str, held: bool) -> NodeSig
         reason: reason.to_owned(),
         endpoints: BTreeMap::new(),
         next_try: (state == ServerState::BackingOff).then_some(WallTime(0)),
+        tenure: None,
     };
     NodeSight {
         report: NodeReport {

@@ -44,7 +44,7 @@ pub struct ReignPayload {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationPayload {
     /// As written.
-    pub descriptor: Application,
+    pub descriptor: Arc<Application>,
     /// Counts its updates from 1.
     pub revision: u64,
     /// What the master planned; `None` from a build that did not say.

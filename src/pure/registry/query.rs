@@ -78,7 +78,20 @@ impl View {
             | Request::Node { .. }
             | Request::Drain { .. }
             | Request::Undrain { .. }
-            | Request::StopNode { .. } => return None,
+            | Request::StopNode { .. }
+            | Request::OpenSession { .. }
+            | Request::RenewSession { .. }
+            | Request::CloseSession { .. }
+            | Request::EndSession { .. }
+            | Request::Sessions { .. }
+            | Request::Leases { .. }
+            | Request::Allocate(_)
+            | Request::Withdraw { .. }
+            | Request::Release { .. }
+            | Request::Probe { .. }
+            | Request::ExplainLease { .. }
+            | Request::Plugins
+            | Request::ReloadPlugins { .. } => return None,
         })
     }
 
@@ -374,7 +387,7 @@ impl View {
 
     fn application(&self, name: &ApplicationName) -> Response {
         match self.deployment.applications.get(name) {
-            Some(record) => Response::Application(Box::new(record.descriptor.clone())),
+            Some(record) => Response::Application(Box::new((*record.descriptor).clone())),
             None => not_found(format!("there is no application {name}"), "`floe app list` shows all"),
         }
     }
@@ -405,6 +418,7 @@ impl View {
             reason,
             endpoints: BTreeMap::new(),
             next_try: None,
+            tenure: None,
         }
     }
 }

@@ -33,7 +33,7 @@ impl Done {
     /// What an entry did for a client; `None` for entries that no client asked for.
     pub(super) fn of(entry: &Entry) -> Option<Self> {
         let (application, object, revision) = match Payload::of(entry).ok()? {
-            Payload::PutApplication(put) => (Some(put.descriptor.name), None, put.revision),
+            Payload::PutApplication(put) => (Some(put.descriptor.name.clone()), None, put.revision),
             Payload::RemoveApplication(name) => (Some(name), None, 0),
             Payload::PutObject(record) => (None, Some(record.id), 1),
             Payload::RemoveObject(id) => (None, Some(id), 0),

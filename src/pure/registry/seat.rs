@@ -1,7 +1,9 @@
 //! What a registry does about mastership: it leads, tries to, follows, or does none of it.
 
+use super::desk::Desk;
 use super::effect::ReplyTo;
 use super::moves::Moves;
+use crate::pure::allocation::Mark;
 use crate::pure::base::{Address, PeerName, Time};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::promote::{Answer, Intent, Proof};
@@ -60,6 +62,8 @@ pub(super) struct Preparation {
     pub(super) asked: BTreeSet<PeerName>,
     pub(super) waiting: BTreeSet<PeerName>,
     pub(super) promised: BTreeMap<PeerName, Answer>,
+    /// How far each of them knew who holds what, when it promised.
+    pub(super) marks: BTreeMap<PeerName, Mark>,
     /// The highest promise that stood against it.
     pub(super) declined: Option<(PeerName, Epoch)>,
     pub(super) attempt: u32,
@@ -93,6 +97,8 @@ pub(super) struct Reigning {
     pub(super) contacted: Option<Time>,
     /// It writes nothing, because another is to take over.
     pub(super) handing: Option<HandingOver>,
+    /// Sessions.
+    pub(super) desk: Desk,
 }
 
 /// A reign that is being handed over.
@@ -117,6 +123,12 @@ pub(super) struct Follower {
     pub(super) late: bool,
     /// A snapshot on its way.
     pub(super) snapshot: Option<Outgoing>,
+    /// Decisions about sessions up to this one are on its disk; `None`: not since it attached.
+    pub(super) holds: Option<u64>,
+    /// It missed a deadline with them: no decision waits for it until it has all.
+    pub(super) slow: bool,
+    /// It still obeyed when it heard this beat.
+    pub(super) beat: u64,
 }
 
 /// A snapshot on its way to a replica.

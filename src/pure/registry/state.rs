@@ -17,7 +17,7 @@ use super::asks::Asks;
 use super::config::Config;
 use super::database::Database;
 use super::effect::{Effect, Target};
-use super::handle::{Proving, Untold};
+use super::handle::{Incoming, Proving, Untold};
 use super::initialisation::{Copies, Initialisation};
 use super::order::{HandedOver, Order};
 use super::peer::Peer;
@@ -74,6 +74,8 @@ pub struct Registry {
     pub(super) turns: Turns,
     /// The deployment that the turns and the conflicts of registrations were looked at for.
     pub(super) followed: Arc<Deployment>,
+    /// Everything about sessions, as it comes in from another registry.
+    pub(super) incoming_allocations: Option<Incoming>,
     /// When the latest event was handled.
     pub(super) now: Time,
 }
@@ -159,6 +161,7 @@ impl Registry {
             untold: Untold::default(),
             turns: Turns::default(),
             followed: Arc::default(),
+            incoming_allocations: None,
             now: Time::ZERO,
         }
     }
@@ -245,6 +248,7 @@ impl Registry {
             unproven: self.identity.initialised.unproven.is_some(),
             drawn: self.identity.drawn,
             preparing: matches!(self.seat, Seat::Preparing(_)),
+            allocations: self.database.allocations().mark(),
         }
     }
 

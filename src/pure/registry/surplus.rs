@@ -8,6 +8,7 @@ use crate::pure::lineage::compare::Relation;
 use crate::pure::lineage::{Entry, Serial};
 use crate::pure::protocol::surplus::{SURPLUS_FORMAT, SurplusFile, SurplusKind, SurplusUpdate};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The export of what `registry` holds and `taken` lacks; `None` when that is nothing.
 pub(super) fn file(
@@ -83,7 +84,7 @@ fn from_log(own: &Database, taken: &Database, fork: Serial) -> Vec<SurplusUpdate
                 update.kind = SurplusKind::PutApplication;
                 update.name = name.to_string();
                 update.after_revision = Some(put.revision.saturating_sub(1));
-                update.application = Some(put.descriptor);
+                update.application = Some(Arc::unwrap_or_clone(put.descriptor));
                 revisions.insert(name, put.revision);
             }
             Payload::RemoveApplication(name) => {
@@ -139,7 +140,7 @@ fn from_state(own: &Database, taken: &Database, fork: Serial) -> Vec<SurplusUpda
                 .applications
                 .get(&record.descriptor.name)
                 .map_or(Some(0), |_| at_fork(taken, &record.descriptor.name, fork)),
-            application: Some(record.descriptor.clone()),
+            application: Some((*record.descriptor).clone()),
             object: None,
             address: None,
         })

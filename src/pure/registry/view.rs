@@ -3,6 +3,7 @@
 use super::peer::{NodeSight, Peer};
 use super::seat::Seat;
 use super::state::Registry;
+use crate::pure::allocation::Tenures;
 use crate::pure::base::{Address, PeerName, ServerId, Time};
 use crate::pure::lineage::claim::RefusalCode;
 use crate::pure::lineage::{Epoch, Lineage, Version};
@@ -67,6 +68,21 @@ pub struct View {
     pub registered: Registered,
     /// Whose turn it is in each group.
     pub turns: Turns,
+    /// How many sessions there are, what they hold, and how many of their requests wait.
+    pub sessions: SessionCounts,
+    /// Which session has which server for itself.
+    pub tenures: Tenures,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Sessions.
+    pub open: usize,
+    /// Resources that they hold.
+    pub leases: usize,
+    /// Requests that wait.
+    pub waiting: usize,
 }
 
 /// One peer in the picture.
@@ -134,6 +150,12 @@ impl Registry {
                 .collect(),
             registered: self.registrations.shown().clone(),
             turns: self.turns.clone(),
+            sessions: SessionCounts {
+                open: self.database.allocations().sessions().len(),
+                leases: self.database.allocations().leases().len(),
+                waiting: self.database.allocations().waiting().len(),
+            },
+            tenures: self.database.allocations().tenures(),
         };
         match &self.seat {
             Seat::Leading(reigning) => {
@@ -209,6 +231,9 @@ impl Sight for View {
     }
     fn registered(&self) -> Option<&Registered> {
         Some(&self.registered)
+    }
+    fn tenures(&self) -> Option<&Tenures> {
+        Some(&self.tenures)
     }
     fn drained(&self, name: &PeerName) -> bool {
         let peer = self.peers.get(name).filter(|peer| peer.linked);

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::launch::{Ports, Probe};
 use super::notice::Word;
+use crate::pure::allocation::{Known, Tenure};
 use crate::pure::base::RunId;
 use crate::pure::model::ServerSpec;
 use std::sync::Arc;
@@ -14,10 +15,8 @@ pub enum Why {
     Always,
     /// An operator. Ends back-off and an earlier stop.
     Operator,
-    /// Somebody resolves one of its adapters. Respects back-off.
+    /// Somebody resolves one of its adapters, or of a session's server while a session has it. Respects back-off.
     Demand,
-    /// The session that holds it. Respects back-off.
-    Session,
 }
 
 /// A process of a server.
@@ -31,6 +30,8 @@ pub struct Running {
     pub pid: u32,
     /// Its ports.
     pub ports: Ports,
+    /// The session that had the server when it was started.
+    pub tenure: Option<Tenure>,
 }
 
 /// One thing that happened. Events of another run than the present one are late and ignored.
@@ -105,6 +106,8 @@ pub enum Event {
     },
     /// Its node starts servers again.
     Undrain,
+    /// Which session has the server, or that none has: later than what was known.
+    Tenure(Known),
 }
 
 /// One thing to do.
@@ -116,6 +119,8 @@ pub enum Action {
         run: RunId,
         /// What.
         spec: Arc<ServerSpec>,
+        /// For whom, if it is a session's.
+        tenure: Option<Tenure>,
     },
     /// Ask until the answer is good, then say `Ready`.
     Probe {

@@ -3,6 +3,7 @@
 //! Only the node's own variables are left in a definition; everything else was replaced before it came here.
 
 use super::properties;
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{Address, ApplicationName, PeerName, RunId, ServerId};
 use crate::pure::model::substitute::SubstituteError;
 use crate::pure::model::{AdapterSpec, PropertyFile, Ready, ServerSpec, fill};
@@ -28,6 +29,8 @@ pub struct Place<'a> {
     pub run: RunId,
     /// The ports that it has.
     pub ports: &'a Ports,
+    /// The session that has it, if it is a session's.
+    pub tenure: Option<Tenure>,
 }
 
 /// What the shell executes.
@@ -239,6 +242,10 @@ fn own_variables(id: &ServerId, application: &ApplicationName, place: &Place<'_>
         ("FLOE_PEERS".to_owned(), place.peers.to_owned()),
         ("FLOE_RUN".to_owned(), place.run.to_string()),
     ]);
+    if let Some(tenure) = place.tenure {
+        variables.insert("FLOE_SESSION".to_owned(), tenure.session.to_string());
+        variables.insert("FLOE_TOKEN".to_owned(), tenure.token.to_string());
+    }
     for (name, port) in place.ports {
         let name: String = name
             .chars()

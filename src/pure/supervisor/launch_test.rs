@@ -44,6 +44,7 @@ fn prepared(spec: &ServerSpec) -> Result<Launch, LaunchError> {
             peers: "a:1,b:2",
             run: RunId::from_bits(7),
             ports: &ports,
+            tenure: None,
         },
     )
 }
@@ -253,6 +254,7 @@ fn files_and_stop_commands_know_what_the_server_knows() {
         peers: "",
         run: RunId::from_bits(7),
         ports: &ports,
+        tenure: None,
     };
     let text = "Log.Path=/data/web-1/log \\#1\nPort=8080$\n";
     assert_eq!(

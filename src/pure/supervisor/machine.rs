@@ -1,11 +1,13 @@
 //! The life cycle of one server: events and time in, actions out.
 //!
 //! Invariants: at most one process, so nothing is spawned while one lives or may live; a disabled or closed server is
-//! never spawned; every wait but those for the shell's own answer to `Spawn` and for the program's own word (once it is
+//! never spawned, nor a session's server that no session has; its process is of the present tenure or being
+//! ended; every wait but those for the shell's own answer to `Spawn` and for the program's own word (once it is
 //! late) has a [`Machine::deadline`]; a restart is stop first, start after the exit. `machine_test.rs` checks them over arbitrary events.
 
 mod failing;
 mod ready;
+mod tenure;
 mod transition;
 
 use super::backoff::Backoff;
@@ -13,6 +15,7 @@ use super::event::{Action, Event, Running};
 use super::launch;
 use super::notice::Told;
 use super::report::{ServerReport, ServerState};
+use crate::pure::allocation::{Known, Tenure};
 use crate::pure::base::{Moment, PeerName, RunId, Time, WallTime};
 use crate::pure::model::ServerSpec;
 use std::collections::BTreeMap;
@@ -29,6 +32,9 @@ pub struct Marks {
     /// It is disabled because it failed again and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
+    /// Which session has it, or had it last. No operator's word, but it outlives the node in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenure: Option<Known>,
 }
 impl Default for Marks {
     fn default() -> Self {
@@ -36,6 +42,7 @@ impl Default for Marks {
             enabled: true,
             stopped: false,
             failed: None,
+            tenure: None,
         }
     }
 }
@@ -64,6 +71,7 @@ enum Phase {
     Spawning {
         run: RunId,
         spec: Arc<ServerSpec>,
+        tenure: Option<Tenure>,
     },
     Activating {
         running: Running,
@@ -154,6 +162,7 @@ impl Machine {
             Event::Enable => self.enable(moment, out),
             Event::Disable => self.disable(),
             Event::Drain { keep_running } => self.drain(keep_running, moment, out),
+            Event::Tenure(known) => self.told_of_tenure(known, moment, out),
             Event::Undrain => self.undrain(moment, out),
             Event::Respec(spec) => self.respec(spec, moment, out),
             Event::Close => self.close(moment, out),
@@ -266,6 +275,7 @@ impl Machine {
             reason: self.full_reason(),
             endpoints,
             next_try,
+            tenure: self.holder(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How one server stands, as its node tells it to every registry. Data only: the life cycle is decided elsewhere.
 
+use crate::pure::allocation::Tenure;
 use crate::pure::base::{ApplicationName, PeerName, ServerId, WallTime};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct ServerReport {
     pub endpoints: BTreeMap<String, String>,
     /// When the next start is tried, for `backing-off`.
     pub next_try: Option<WallTime>,
+    /// The session that has it, for a server with `session` activation, as its node was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenure: Option<Tenure>,
 }
 
 /// Where a server is in its life.

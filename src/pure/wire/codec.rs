@@ -37,6 +37,23 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// How many bytes [`encode`] would give.
+pub fn encoded_len<T: Serialize>(value: &T) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    ciborium::into_writer(value, &mut counter).expect("our own types always serialise");
+    counter.0
+}
+
 /// Reads one value that fills `bytes` entirely. The caller has bounded the length of `bytes`.
 ///
 /// # Errors

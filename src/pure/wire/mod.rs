@@ -3,5 +3,5 @@
 pub mod codec;
 pub mod frame;
 
-pub use codec::{CodecError, decode, encode};
+pub use codec::{CodecError, decode, encode, encoded_len};
 pub use frame::{FrameError, Frames, frame};

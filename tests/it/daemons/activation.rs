@@ -1,5 +1,5 @@
 //! Who starts a server, and what becomes of it when it fails: the scenarios S-ACT of the system that floe replaces, by their
-//! numbers, on real processes. Not here: S-ACT-04, which waits for sessions, and S-ACT-12, which stands in `deployment.rs`.
+//! numbers, on real processes. Not here: S-ACT-04, which stands in `session_servers.rs`, and S-ACT-12, which stands in `deployment.rs`.
 //! Where floe decided otherwise, the test says so.
 
 use super::application::Text;
@@ -235,8 +235,7 @@ async fn s_act_10_11_failures_disable_for_good_or_for_a_time() {
         .await;
     grid.resolve(&R, "demand-3s.http").await;
     // 10: for good, also after the node's restart, until an operator starts it.
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &[], &["n1"]).await;
     for id in ["demand", "manual", "always"] {
         grid.server(&R, id, "is still disabled", |server| !server.enabled && ended(server))

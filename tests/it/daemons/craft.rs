@@ -224,6 +224,7 @@ async fn servers_are_adopted_by_an_upgraded_binary() {
     grid.kill("n1").await;
     // The record as the first release wrote it: without what came later.
     assert!(process::runs(pid), "servers outlive their node");
+    grid.missed("n1").await;
     grid.start("n1");
     grid.settled("r1", &[], &["n1"]).await;
     assert_eq!(grid.active(&R, &["web-1"]).await["web-1"], pid, "the same process");

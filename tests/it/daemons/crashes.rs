@@ -2,7 +2,7 @@
 //! and nobody has to repair anything.
 
 use super::application::Text;
-use super::grid::{Grid, LOOK, PATIENCE, new_request};
+use super::grid::{Grid, LOOK, PATIENCE, new_request, until};
 use floe::client::Client;
 use floe::pure::protocol::report::RegistryReport;
 use floe::pure::protocol::{Request, Response};
@@ -46,6 +46,18 @@ impl Writer {
     }
     pub(super) fn acknowledged(&self) -> BTreeMap<String, u64> {
         self.acknowledged.lock().expect("a lock").clone()
+    }
+    /// Waits until some more updates are acknowledged.
+    pub(super) async fn goes_on(&self) {
+        let count = || self.acknowledged().values().copied().max().unwrap_or(0);
+        let before = count();
+        until("updates go on", async || {
+            let now = count();
+            (now >= before + 3)
+                .then_some(())
+                .ok_or(format!("{now}, and {before} before"))
+        })
+        .await;
     }
     pub(super) async fn stop(self) -> BTreeMap<String, u64> {
         self.stop.store(true, Ordering::Relaxed);
@@ -195,7 +207,7 @@ async fn promotions_under_fire_lose_nothing_that_was_on_two_disks() {
         if decided.standing == "outdated" {
             // The last update had reached the other one only, and is not lost: what the refusal says is done.
             assert!(
-                decided.reason.contains(others[1]) && decided.reason.contains("role = \"replica\""),
+                decided.reason.contains(&format!("floe registry promote {}", others[1])),
                 "{decided:?}"
             );
             grid.stop(others[0]).await;

@@ -194,6 +194,54 @@ async fn a_registered_process_is_found_everywhere_while_it_lives() {
 }
 
 #[tokio::test]
+async fn a_resource_is_held_by_one_program_after_the_other() {
+    let idle = "\n[[node.n1.server]]\nid = \"s1\"\nrun = [\"/bin/sleep\", \"1000\"]\n";
+    let text = Text::new("one").more(&format!("{idle}allocatable = [{{ id = \"gpu-1\", type = \"gpu\" }}]\n"));
+    let grid = grid(&text).await;
+    let holds = |line: &str| line.starts_with("holds gpu-1 token ");
+    let token = |line: String| -> (u64, u64) {
+        let token = line.rsplit(' ').next().and_then(|token| token.split_once('-'));
+        let (epoch, number) = token.expect("a token");
+        (epoch.parse().expect("a number"), number.parse().expect("a number"))
+    };
+    let first = Example::start(&grid, "hold", &["gpu", "--ttl", "5s"]);
+    let before = token(first.line("that it holds it", holds));
+    // Two wait; one of them gives up, so the other is next.
+    let waits = async |count: usize| {
+        until("they wait", async || {
+            let rows = grid
+                .floe_at(&["r1"], &["session", "list", "--format", "json"])
+                .await
+                .done()
+                .json();
+            let waiting = rows
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|row| row["waiting"] != 0)
+                .count();
+            if waiting == count {
+                Ok(())
+            } else {
+                Err(rows.to_string())
+            }
+        })
+        .await;
+    };
+    let gives_up = Example::start(&grid, "hold", &["gpu"]);
+    waits(1).await;
+    let next = Example::start(&grid, "hold", &["gpu"]);
+    waits(2).await;
+    process::signal(gives_up.child.id(), Signal::INT);
+    assert_eq!(gives_up.ended(), Some(0));
+    process::signal(first.child.id(), Signal::INT);
+    first.line("that it gave it back", |line| line == "released gpu-1");
+    assert_eq!(first.ended(), Some(0));
+    let after = token(next.line("that it holds it", holds));
+    assert!(after > before, "{before:?} {after:?}");
+}
+
+#[tokio::test]
 async fn the_cache_has_the_groups_policy_and_tells_how_old_it_is() {
     let text = Text::new("one")
         .web_in("n1", "s1", "always", Some("g"))

@@ -257,6 +257,30 @@ impl Grid {
         process::signal(self.pid(name), Signal::KILL);
         self.ended(name).await;
     }
+    /// Kills a node and starts it again, once the registries have missed it: before that, what they tell of it may still be
+    /// of its former life.
+    pub(super) async fn restart(&mut self, name: &str) {
+        self.kill(name).await;
+        self.missed(name).await;
+        self.start(name);
+    }
+    /// Waits until no registry that runs and is not frozen takes a node for up.
+    pub(super) async fn missed(&self, node: &str) {
+        for (name, registry) in &self.daemons {
+            let pid = registry
+                .child
+                .as_ref()
+                .filter(|_| !registry.role.is_empty())
+                .map(Child::id);
+            if !matches!(pid.and_then(process::state), None | Some('T')) {
+                self.status(&format!("{name} misses {node}"), &[name], |status| {
+                    let is_up = status.nodes.iter().any(|row| row.name == node && row.state == "up");
+                    if is_up { Err(format!("{status:?}")) } else { Ok(()) }
+                })
+                .await;
+            }
+        }
+    }
     /// Stops a daemon as its service manager would; it must end well.
     pub(super) async fn stop(&mut self, name: &str) {
         process::signal(self.pid(name), Signal::TERM);
@@ -558,12 +582,17 @@ pub(super) async fn finish(command: &mut Command, what: &str) -> Said {
 
 /// What an HTTP URL answers, whole, with its head.
 pub(super) async fn get(url: &str) -> String {
+    send("GET", url, "").await
+}
+
+/// The same for any method, with further headers, each with the end of its line.
+pub(super) async fn send(method: &str, url: &str, headers: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rest = url.trim_start_matches("http://");
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let fetch = async {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
-        let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let request = format!("{method} /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;

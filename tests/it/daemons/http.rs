@@ -3,6 +3,8 @@
 use super::application::Text;
 use super::grid::{Grid, get, until};
 use crate::dashboards;
+use floe::client::SessionOptions;
+use floe::pure::allocation::Wish;
 use serde_json::Value;
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
@@ -29,7 +31,7 @@ async fn busy() -> Grid {
     grid
 }
 
-fn body(answer: &str) -> &str {
+pub(super) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 
@@ -178,7 +180,7 @@ async fn prometheus_finds_every_peer_and_all_are_up() {
 }
 
 /// Does a value fit a schema of the description? Only the words that the description uses are known.
-fn check(document: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+pub(super) fn check(document: &Value, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
     let words = schema.as_object().expect("a schema is an object");
     for (word, rule) in words {
         match word.as_str() {
@@ -257,6 +259,16 @@ async fn answers_are_what_the_description_says() {
     )
     .await
     .done();
+    let server = "[[node.n1.server]]\nid = \"gpus\"\nrun = [\"/bin/sleep\", \"1000\"]\n";
+    let held = "allocatable = [{ id = \"gpu-1\", type = \"gpu\", attributes = { memory = \"8GiB\" } }]\n";
+    grid.apply(&["r1"], &Text::new("gpus").more(server).more(held)).await;
+    let session = grid
+        .client(&["r1"])
+        .session(SessionOptions::new("test"))
+        .await
+        .expect("opened");
+    let gpu = Wish::Id("gpu-1".parse().expect("an id"));
+    session.allocate(gpu, None, |_| {}).await.expect("it is free");
     let fetch = async |path: &str| {
         let answer = get(&format!("http://{}{path}", grid.http("r1"))).await;
         let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -267,7 +279,8 @@ async fn answers_are_what_the_description_says() {
     let document: Value = serde_json::from_str(&text).expect("JSON");
     let mut faults = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        let get = &methods["get"];
+        // What changes something is looked at in `http_sessions`.
+        let Some(get) = methods.get("get") else { continue };
         let asked = match path.as_str() {
             "/v1/resolve" => "/v1/resolve?type=t&choose=all".to_owned(),
             "/v1/watch" => "/v1/watch?poll=1s".to_owned(),
@@ -280,6 +293,10 @@ async fn answers_are_what_the_description_says() {
         let schema = &get["responses"]["200"]["content"]["application/json"]["schema"];
         let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{asked}: {error}: {text}"));
         check(&document, schema, &value, path, &mut faults);
+        let held = [("/v1/sessions", "sessions"), ("/v1/leases", "leases")];
+        for (_, rows) in held.iter().filter(|(own, _)| own == path) {
+            assert_eq!(value[rows].as_array().map(Vec::len), Some(1), "{asked}: {text}");
+        }
         // What it does not allow, it refuses as it says.
         for parameter in get["parameters"].as_array().into_iter().flatten() {
             assert!(

@@ -171,6 +171,7 @@ async fn a_peer_that_lies_is_told_no_and_changes_nothing() {
             unproven: false,
             drawn: None,
             preparing: false,
+            allocations: floe::pure::allocation::Mark::default(),
         };
         liar.say(Message::Status(Box::new(contest))).await;
         let stale = liar.hears(|message| match message {

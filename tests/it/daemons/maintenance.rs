@@ -50,8 +50,7 @@ async fn a_drained_node_is_empty_until_it_is_undrained() {
     let drained = grid.floe_at(&["r2"], &["node", "drain", "n1"]).await.done();
     assert!(drained.out.contains("drained      by "), "{drained:?}");
     assert!(!process::runs(pids["web-1"]) && process::runs(pids["web-2"]));
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &["r2"], &["n1", "n2"]).await;
     let start = grid.floe_at(&R, &["server", "start", "web-1"]).await;
     assert!(

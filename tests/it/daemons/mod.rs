@@ -1,6 +1,8 @@
 //! Whole grids of real processes on loopback: what operators and programs see of them, and what `kill -9` does to them.
 
 mod activation;
+mod allocation;
+mod allocators;
 mod application;
 mod catching_up;
 mod claims;
@@ -19,6 +21,7 @@ mod folder;
 mod grid;
 mod history;
 mod http;
+mod http_sessions;
 mod init;
 mod joining;
 mod liar;
@@ -35,6 +38,8 @@ mod readiness;
 mod redeployment;
 mod restored;
 mod review;
+mod scenarios_of_allocation;
 mod servers;
+mod session_servers;
 mod story;
 mod updates;

@@ -70,8 +70,7 @@ async fn s_upd_11_a_server_stops_on_its_old_node_before_it_starts_on_the_new_one
     .await;
     process::signal(client.id(), Signal::KILL);
     wait(&mut client, "the end of the client").await;
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     expected.extend(["stop on n2", "start on n1"]);
     lives(&grid, &expected).await;
 

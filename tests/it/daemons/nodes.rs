@@ -35,6 +35,7 @@ async fn servers_outlive_their_killed_node_and_are_adopted() {
     for _ in 0..3 {
         grid.kill("n1").await;
         grid.answer_while_node_is_down(&before).await;
+        grid.missed("n1").await;
         grid.start("n1");
         grid.settled("r1", &[], &["n1"]).await;
         assert_eq!(grid.active(&["r1"], &["web-1", "web-2"]).await, before);
@@ -153,8 +154,7 @@ async fn a_node_obeys_no_master_of_a_lower_epoch_even_after_its_restart() {
     obeys(&grid, obeyed).await;
     for restart in [false, true] {
         if restart {
-            grid.kill("n1").await;
-            grid.start("n1");
+            grid.restart("n1").await;
         }
         obeys(&grid, obeyed).await;
         for (id, pid) in &servers {

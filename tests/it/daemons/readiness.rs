@@ -101,8 +101,7 @@ async fn what_a_server_says_of_itself_outlives_its_node() {
     );
     let before = grid.active(&R, &["says"]).await;
     assert_eq!(grid.resolve(&R, "says.http").await.endpoints, ["tcp://10.0.0.7:99"]);
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &[], &["n1"]).await;
     assert_eq!(grid.active(&R, &["says"]).await, before);
     assert_eq!(grid.resolve(&R, "says.http").await.endpoints, ["tcp://10.0.0.7:99"]);

@@ -316,8 +316,7 @@ async fn s_nru_03_04_06_properties_change_under_a_process_that_runs() {
     );
     assert_eq!(grid.active(&R, &all).await, pids);
     // Its node's next life finds them with their files; a new process of each starts with the new ones.
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &[], &["n1"]).await;
     assert_eq!(grid.active(&R, &all).await, pids);
     for id in all {

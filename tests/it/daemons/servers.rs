@@ -89,8 +89,7 @@ async fn a_manual_server_is_started_stopped_disabled_and_stays_so() {
     assert_eq!(refused.code, Some(5), "{refused:?}");
     assert!(refused.err.contains("disabled"), "{refused:?}");
 
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &[], &["n1"]).await;
     grid.server(&R, "web-1", "is still disabled", |server| {
         !server.enabled && server.state == ServerState::Inactive
@@ -172,8 +171,7 @@ async fn a_removed_servers_directory_goes_and_a_strangers_stays() {
     })
     .await;
     assert!(!process::runs(pids["web-1"]));
-    grid.kill("n1").await;
-    grid.start("n1");
+    grid.restart("n1").await;
     grid.settled("r1", &[], &["n1"]).await;
     assert_eq!(grid.active(&R, &["web-2"]).await["web-2"], pids["web-2"]);
     assert!(stranger.join("precious").exists());

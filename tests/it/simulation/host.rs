@@ -7,6 +7,7 @@ use super::core::Event;
 use super::time::Todo;
 use super::wards::may_delete;
 use super::world::{Checked, World};
+use floe::pure::allocation::Tenure;
 use floe::pure::base::{RunId, ServerId};
 use floe::pure::model::ServerSpec;
 use floe::pure::node::Effect;
@@ -36,7 +37,13 @@ impl World {
     pub(super) fn act(&mut self, index: usize, effect: Effect) -> Checked {
         let boot = self.peers[index].boot;
         match effect {
-            Effect::Spawn { server, run, spec, .. } => {
+            Effect::Spawn {
+                server,
+                run,
+                spec,
+                tenure,
+                ..
+            } => {
                 self.spawns(index, &server)?;
                 let wait = self.chance.between(100, 20_000);
                 let peer = index;
@@ -46,6 +53,7 @@ impl World {
                     server,
                     run,
                     spec,
+                    tenure,
                 };
                 self.later(self.now + wait, todo);
             }
@@ -83,7 +91,14 @@ impl World {
         Ok(())
     }
     /// The shell makes a process.
-    pub(super) fn spawn(&mut self, index: usize, server: ServerId, run: RunId, spec: Arc<ServerSpec>) -> Checked {
+    pub(super) fn spawn(
+        &mut self,
+        index: usize,
+        server: ServerId,
+        run: RunId,
+        spec: Arc<ServerSpec>,
+        tenure: Option<Tenure>,
+    ) -> Checked {
         if self.chance.hits(self.mishaps, 100) {
             let reason = "no such program".to_owned();
             let event = supervisor::Event::SpawnFailed { run, reason };
@@ -104,6 +119,7 @@ impl World {
             spec,
             pid,
             ports: ports.clone(),
+            tenure,
         };
         host.processes.insert(server.clone(), running);
         host.folders.insert(server.clone());

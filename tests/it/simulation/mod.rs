@@ -3,7 +3,7 @@
 //! Everything follows from one seed, so a failure is repeated by its seed alone. `world` holds the peers, `shell` carries
 //! out what their cores ask for, `network`, `disk` and `host` are what they run on, `oracle` and `wards` (for nodes) check
 //! the promises after every step, `operator` and `node_trouble` make trouble, `schedule` and `node_rest` lead through a
-//! life; `scenarios`, `node_scenarios`, `random` and `mutants` are the tests.
+//! life; `leasers` hold what is deployed for sessions; `scenarios`, `node_scenarios`, `random` and `mutants` are the tests.
 
 mod calm;
 mod chance;
@@ -12,6 +12,7 @@ mod disk;
 mod history;
 mod host;
 mod initial;
+mod leasers;
 mod links;
 #[cfg(feature = "mutants")]
 mod mutants;

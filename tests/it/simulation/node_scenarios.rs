@@ -176,7 +176,11 @@ fn a_stop_outlives_the_node_and_the_master() {
         runs(world, 2, "shop-n1")?;
         let server: ServerId = "shop-n1".parse().expect("a valid id");
         let verb = Verb::Stop;
-        // A replica passes it on as well.
+        // A replica passes it on as well, once it is linked to the node.
+        world.until(10_000, "r2 sees the node", |world| {
+            let view = world.core(1).view();
+            view.peers.get("n1").is_some_and(|node| node.linked)
+        })?;
         let to = world.ask(1, None, Request::Command { server, verb })?;
         world.until(10_000, "it is stopped", |world| world.response(to).is_some())?;
         let Some(Response::Commanded(report)) = world.response(to) else {

@@ -1,5 +1,6 @@
 //! Makes trouble: what networks, machines, clients and operators do, each by chance.
 
+use super::leasers;
 use super::node_trouble;
 use super::order_trouble;
 use super::peer::Start;
@@ -36,6 +37,9 @@ pub(super) struct Operator {
 impl Operator {
     /// One thing happens.
     pub(super) fn act(&mut self, world: &mut World) -> Checked {
+        if world.leasers.on && world.chance.hits(1, 2) {
+            return leasers::act(world);
+        }
         if world.setup.nodes > 0 && world.chance.hits(2, 5) {
             return node_trouble::act(world, self.restores);
         }

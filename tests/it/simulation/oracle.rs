@@ -59,6 +59,11 @@ impl Oracle {
         (self.acknowledged.len(), self.reigns.len())
     }
 
+    /// Did an operator let a registry lead that the others do not count on, or give something up?
+    pub(super) fn is_split(&self) -> bool {
+        !self.given_up.is_empty() || self.reigns.iter().any(|reign| reign.unrecorded)
+    }
+
     /// Before a transaction: promise 2, and the place that a cut leads to.
     pub(super) fn before_commit(&mut self, peer: usize, disk: &Disk, batch: &Batch) -> Result<Digest, String> {
         let mut end = disk.end;
@@ -162,10 +167,13 @@ impl Oracle {
     }
 
     /// An operator let somebody lead whom its log did not name, and so without those who hold the update: whatever is built
-    /// on that log counts its registries anew.
+    /// on that log counts its registries anew. Or the other way round: the update was built on such a log, and this one is not.
     fn is_left_behind(&self, log: Digest, update: &Acknowledged) -> bool {
         let behind = |reign: &Began| {
-            reign.unrecorded && self.history.contains(log, reign.log) && !self.history.contains(reign.log, update.entry)
+            let built = self.history.contains(log, reign.log);
+            let before = self.history.contains(reign.log, update.entry);
+            let beyond = self.history.contains(update.entry, reign.log);
+            reign.unrecorded && ((built && !before) || (beyond && !built))
         };
         self.reigns.iter().any(behind)
     }

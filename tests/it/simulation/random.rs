@@ -57,14 +57,15 @@ fn live_all(size: u64) {
     }
     let (registries, min_copies, nodes) = SIZES[usize::try_from(size).expect("below ten")];
     println!(
-        "{registries} registries, {min_copies} copies, {nodes} nodes: {} lives, {} s of their time, {} events, {} reigns, {} updates acknowledged, {} slices taken, {} processes",
+        "{registries} registries, {min_copies} copies, {nodes} nodes: {} lives, {} s of their time, {} events, {} reigns, {} updates acknowledged, {} slices taken, {} processes, {} leases given",
         seeds.len(),
         sum.millis / 1000,
         sum.steps,
         sum.reigns,
         sum.acknowledged,
         sum.slices,
-        sum.processes
+        sum.processes,
+        sum.given
     );
 }
 

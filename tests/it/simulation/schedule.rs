@@ -5,6 +5,7 @@
 
 use super::calm;
 use super::chance::Chance;
+use super::leasers;
 use super::node_rest;
 use super::operator::Operator;
 use super::peer::{Peer, Start};
@@ -60,6 +61,7 @@ pub(super) struct Figures {
     pub(super) reigns: usize,
     pub(super) slices: usize,
     pub(super) processes: usize,
+    pub(super) given: usize,
 }
 
 impl Figures {
@@ -71,6 +73,7 @@ impl Figures {
         self.reigns += other.reigns;
         self.slices += other.slices;
         self.processes += other.processes;
+        self.given += other.given;
     }
 }
 
@@ -103,6 +106,7 @@ pub(super) fn live(seed: u64, off: Option<Off>, tracing: bool) -> Result<Figures
                 reigns,
                 slices: world.oracle.wards.taken,
                 processes: world.processes(),
+                given: world.leasers.given,
             });
         }
         Ok(Err(fault)) => fault,
@@ -160,6 +164,11 @@ fn whole(world: &mut World) -> Checked {
     operator.restores = world.oracle.disks_lie;
     operator.partitions = !operator.gentle || is_majority_asked(world);
     found(world, operator.gentle)?;
+    // Where every decision is on more disks than a new master can miss.
+    let safe = 2 * world.setup.min_copies > u64::try_from(world.setup.registries).expect("few");
+    if world.setup.nodes > 0 && safe && !world.oracle.disks_lie && world.chance.hits(2, 3) {
+        leasers::begin(world)?;
+    }
     world.deaths = world.chance.pick(&[0, 5, 50]);
     world.groups = world.chance.pick(&[0, 10, 60]);
     world.mishaps = 5;

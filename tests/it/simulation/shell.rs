@@ -378,6 +378,9 @@ impl World {
         };
         let order = ticket.order;
         ticket.response = Some(response.clone());
+        if self.leasers.on && !self.oracle.is_split() {
+            self.leasers.answered(self.now, to, &response)?;
+        }
         if let Some(ordered) = order {
             self.says_promoted(index, ordered, &response)?;
         }

@@ -3,6 +3,7 @@
 use super::core::{Core, Event};
 use super::network::Arrivals;
 use super::world::{Checked, World};
+use floe::pure::allocation::Tenure;
 use floe::pure::base::{PeerName, RunId, ServerId};
 use floe::pure::model::ServerSpec;
 use floe::pure::registry::Kept;
@@ -47,6 +48,7 @@ pub(super) enum Todo {
         server: ServerId,
         run: RunId,
         spec: Arc<ServerSpec>,
+        tenure: Option<Tenure>,
     },
     /// A process ends, whether its node lives or not.
     Exit {
@@ -163,8 +165,9 @@ impl World {
                 server,
                 run,
                 spec,
+                tenure,
                 ..
-            } => self.spawn(peer, server, run, spec),
+            } => self.spawn(peer, server, run, spec, tenure),
             Todo::Exit { peer, server, run, how } => {
                 self.exit(peer, server, run, how);
                 Ok(())

@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use floe::pure::base::PeerName;
 use floe::pure::model::Activation;
-use floe::pure::model::descriptor::{Adapter, Application, Node, Ready, Server};
+use floe::pure::model::descriptor::{Adapter, Allocatable, Application, Node, Ready, Server};
 use std::collections::BTreeMap;
 
 /// An application; without nodes it has no servers.
@@ -36,6 +36,30 @@ pub(super) fn everywhere(name: &str, nodes: &[PeerName]) -> Application {
     Application {
         nodes: nodes.iter().map(place).collect(),
         ..Application::new(name.parse().expect("a valid name"))
+    }
+}
+
+/// Things that sessions may hold, one on each node.
+pub(super) fn hall(nodes: &[PeerName]) -> Application {
+    let place = |(number, node): (usize, &PeerName)| {
+        let server = Server {
+            allocatables: vec![Allocatable {
+                id: format!("thing-{number}"),
+                kind: "thing".to_owned(),
+                adapter: None,
+                attributes: BTreeMap::new(),
+            }],
+            ..plain(format!("hall-{node}"), "0", Activation::Manual)
+        };
+        let node_part = Node {
+            servers: vec![server],
+            ..Node::default()
+        };
+        (node.clone(), node_part)
+    };
+    Application {
+        nodes: nodes.iter().enumerate().map(place).collect(),
+        ..Application::new("hall".parse().expect("a valid name"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::core::{Core, Event};
+use super::leasers::Leasers;
 use super::network::Network;
 use super::oracle::Oracle;
 use super::orders::Ordered;
@@ -98,6 +99,8 @@ pub(super) struct World {
     pub(super) trap: Option<Trap>,
     /// Steps wall clocks.
     pub(super) wall_dice: Option<Chance>,
+    /// Clients with sessions.
+    pub(super) leasers: Leasers,
 }
 
 pub(super) type Checked = Result<(), String>;
@@ -131,6 +134,7 @@ impl World {
             peace: false,
             trap: None,
             wall_dice: None,
+            leasers: Leasers::default(),
         }
     }
 
@@ -290,6 +294,10 @@ impl World {
     pub(super) fn remove(&mut self, index: usize, application: &str, request: RequestId) -> Result<ReplyTo, String> {
         let name = application.parse().expect("a valid name");
         self.ask(index, Some(request), Request::Remove { name, request })
+    }
+    /// The ticket of whoever asks next.
+    pub(super) fn next_ticket(&self) -> ReplyTo {
+        ReplyTo(self.next + 1)
     }
     /// A client asks any peer for anything; `id` is an update's.
     pub(super) fn ask(&mut self, index: usize, id: Option<RequestId>, request: Request) -> Result<ReplyTo, String> {

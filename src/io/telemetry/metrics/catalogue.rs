@@ -92,6 +92,9 @@ const COMMIT_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.005, 0.01, 0.03
 /// An update waits for copies up to `copy_deadline`, so its buckets reach further than the disk's.
 const UPDATE_SECONDS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
+/// From a thread on an idle machine to the deadline and beyond.
+const ALLOCATOR_SECONDS: &[f64] = &[0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03];
+
 const PEER_KINDS: &[&str] = &["registry", "node"];
 const DIRECTIONS: Label = label("direction", &["in", "out"]);
 
@@ -186,6 +189,21 @@ pub const CATALOGUE: &[Metric] = &[
         "floe_registrations",
         On::Registry,
         "Adapters that processes have registered at run time, as this registry knows.",
+    ),
+    gauge(
+        "floe_sessions",
+        On::Registry,
+        "Sessions that are open, as this registry knows.",
+    ),
+    gauge(
+        "floe_leases",
+        On::Registry,
+        "Resources that sessions hold, as this registry knows.",
+    ),
+    gauge(
+        "floe_allocations_waiting",
+        On::Registry,
+        "Requests for resources that wait, as this registry knows.",
     ),
     gauge(
         "floe_registry_behind_entries",
@@ -379,6 +397,26 @@ pub const CATALOGUE: &[Metric] = &[
         "Events that were refused because the daemon's loop had too many waiting.",
     ),
     counter(
+        "floe_allocator_questions_total",
+        On::Registry,
+        &[label(
+            "outcome",
+            &["chosen", "deferred", "denied", "abstained", "tried", "fault", "unasked"],
+        )],
+        "Decisions that were the plugin's that [allocation] names, by what came of asking it.",
+    ),
+    counter(
+        "floe_allocator_fallbacks_total",
+        On::Registry,
+        &[label("reason", &["absent", "set-aside", "trial", "abstained", "fault"])],
+        "Decisions that the built-in allocator took in place of the plugin, by why.",
+    ),
+    seconds(
+        "floe_allocator_seconds",
+        ALLOCATOR_SECONDS,
+        "How long the plugin took to answer, with the way to its process and back.",
+    ),
+    counter(
         "floe_locator_requests_total",
         On::Registry,
         &[
@@ -516,6 +554,10 @@ pub const CATALOGUE: &[Metric] = &[
                     "/v1/adapters",
                     "/v1/adapters/{id}",
                     "/v1/objects",
+                    "/v1/sessions",
+                    "/v1/sessions/renew",
+                    "/v1/session",
+                    "/v1/leases",
                     "/v1/watch",
                     "/v1/locate",
                     "/v1/openapi.json",

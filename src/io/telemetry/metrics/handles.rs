@@ -135,6 +135,9 @@ handles!(
         dns_queries: counters "floe_dns_queries_total",
         observers: gauge "floe_observers",
         registrations: gauge "floe_registrations",
+        sessions: gauge "floe_sessions",
+        leases: gauge "floe_leases",
+        allocations_waiting: gauge "floe_allocations_waiting",
         followers: gauge "floe_registry_followers",
         behind_entries: gauge "floe_registry_behind_entries",
         updates: counters "floe_registry_updates_total",
@@ -187,6 +190,14 @@ handles!(
     /// Resolves.
     LocatorMetrics {
         requests: counters "floe_locator_requests_total",
+    }
+);
+handles!(
+    /// Allocators that are loaded.
+    AllocatorMetrics {
+        questions: counters "floe_allocator_questions_total",
+        fallbacks: counters "floe_allocator_fallbacks_total",
+        seconds: histogram "floe_allocator_seconds",
     }
 );
 

@@ -12,8 +12,8 @@ pub mod servers;
 
 pub use catalogue::{CATALOGUE, Kind, Label, Metric, On};
 pub use handles::{
-    Counters, EventMetrics, Gauges, GossipMetrics, HttpMetrics, InboxMetrics, LocatorMetrics, NetMetrics, NodeMetrics,
-    RegistryMetrics, StoreMetrics,
+    AllocatorMetrics, Counters, EventMetrics, Gauges, GossipMetrics, HttpMetrics, InboxMetrics, LocatorMetrics,
+    NetMetrics, NodeMetrics, RegistryMetrics, StoreMetrics,
 };
 pub use recorder::{InstallError, Metrics};
 pub use servers::{NodeUsage, ServerUsage, UsageSource};

@@ -2,8 +2,8 @@
 
 use super::catalogue::{CATALOGUE, Kind, Metric, On};
 use super::handles::{
-    EventMetrics, GossipMetrics, HttpMetrics, InboxMetrics, LocatorMetrics, NetMetrics, NodeMetrics, RegistryMetrics,
-    Source, StoreMetrics,
+    AllocatorMetrics, EventMetrics, GossipMetrics, HttpMetrics, InboxMetrics, LocatorMetrics, NetMetrics, NodeMetrics,
+    RegistryMetrics, Source, StoreMetrics,
 };
 use super::process;
 use super::servers::{self, UsageSource};
@@ -27,6 +27,8 @@ pub struct Metrics {
     pub inbox: InboxMetrics,
     /// Resolves.
     pub locator: LocatorMetrics,
+    /// Allocators.
+    pub allocator: AllocatorMetrics,
     /// The node's state machine.
     pub node: NodeMetrics,
     /// The HTTP listener.
@@ -105,6 +107,7 @@ impl Metrics {
             net: NetMetrics::new(&source),
             inbox: InboxMetrics::new(&source),
             locator: LocatorMetrics::new(&source),
+            allocator: AllocatorMetrics::new(&source),
             node: NodeMetrics::new(&source),
             http: HttpMetrics::new(&source),
             events: EventMetrics::new(&source),

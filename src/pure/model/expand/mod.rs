@@ -10,7 +10,7 @@ mod server;
 
 use super::descriptor::{AllocatableRecord, Application, Group, Node, ObjectHome, ObjectRecord, Server};
 use super::fault::{Fault, Faults};
-use super::place::Place;
+use super::place::{Place, Spot};
 use super::properties::Sets;
 use super::spec::ServerSpec;
 use super::substitute::{Scope, WORK_BYTES_MAX};
@@ -46,21 +46,22 @@ pub struct Expansion {
 
 impl Expansion {
     /// Each server with its node and where it is written.
-    pub fn placed(&self) -> impl Iterator<Item = (&PeerName, &ServerSpec, Place)> {
+    pub fn placed(&self) -> impl Iterator<Item = (&PeerName, &ServerSpec, Spot<'_>)> {
         let servers = self.servers.iter().zip(&self.indexes);
-        servers.map(|((node, spec), index)| (node, spec, Place::server(node, *index, spec.id.as_str())))
+        servers.map(|((node, spec), index)| (node, spec, Spot::server(node, *index, spec.id.as_str())))
     }
     /// Where an object is written, as near as can be told. Searches: only for faults.
     pub fn place_of_object(&self, object: &ObjectRecord) -> Place {
         let id = object.id.as_str();
-        let mut place = match &object.home {
-            ObjectHome::Group(group) => Place::group(group.as_str()).within("object", id),
+        let spot = match &object.home {
+            ObjectHome::Group(group) => Spot::group(group.as_str()).within("object", id),
             ObjectHome::Adapter(adapter) => {
                 let mut servers = self.placed();
                 let home = servers.find(|(_, spec, _)| spec.adapters.iter().any(|one| one.id == *adapter));
-                home.map_or_else(Place::application, |(_, _, place)| place.within("object", id))
+                home.map_or_else(Spot::application, |(_, _, place)| place.within("object", id))
             }
         };
+        let mut place = Place::from(spot);
         place.words = format!("object {id}");
         place
     }
@@ -68,9 +69,8 @@ impl Expansion {
     pub fn place_of_allocatable(&self, one: &AllocatableRecord) -> Place {
         let mut servers = self.placed();
         let home = servers.find(|(_, spec, _)| spec.id == one.server);
-        home.map_or_else(Place::application, |(_, _, place)| {
-            place.within("allocatable", one.id.as_str())
-        })
+        let within = |place: Spot<'_>| Place::from(place.within("allocatable", one.id.as_str()));
+        home.map_or_else(|| Spot::application().into(), |(_, _, place)| within(place))
     }
 }
 
@@ -87,7 +87,7 @@ pub fn expand(application: &Application, faults: &mut Faults) -> Expansion {
     let mut scope = Scope::new(vec![&application.variables], &work);
     scope.reserve("application", application.name.as_str());
     for group in &application.groups {
-        let mut reader = Reader::new(&mut scope, faults, Place::group(group.id.as_str()));
+        let mut reader = Reader::new(&mut scope, faults, Spot::group(group.id.as_str()));
         let objects = group
             .objects
             .iter()
@@ -132,7 +132,7 @@ impl<'a> Within<'a, '_> {
         let mut scope = Scope::new(vec![&self.node.variables, &application.variables], self.work);
         scope.reserve("application", application.name.as_str());
         scope.reserve("node", self.name.as_str());
-        let mut reader = Reader::new(&mut scope, faults, Place::server(self.name, index, &server.id));
+        let mut reader = Reader::new(&mut scope, faults, Spot::server(self.name, index, &server.id));
         let Ok(template) = template_of(application, server, &mut reader) else {
             return;
         };
@@ -147,12 +147,12 @@ impl<'a> Within<'a, '_> {
         let Some(id) = reader.id::<ServerId>("id".into(), id) else {
             return;
         };
-        reader.place = Place::server(self.name, index, id.as_str());
+        reader.place = Spot::server(self.name, index, id.as_str());
         reader.scope.reserve("server", id.as_str());
         let Some(server) = filled(server, template, &mut reader) else {
             return;
         };
-        let mut spec = reader.server(id, &application.name, &server);
+        let mut spec = reader.server(id.clone(), &application.name, &server);
         spec.files = reader.files(&server, &mut self.sets, self.told);
         spec.ports = server::with_mentioned_ports(&spec);
         let objects = server.objects.iter();

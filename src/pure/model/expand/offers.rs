@@ -8,8 +8,8 @@ use super::{HARMLESS, Reader};
 use crate::pure::base::{AdapterId, ServerId};
 use std::collections::BTreeMap;
 
-impl Reader<'_, '_> {
-    pub(super) fn adapter(&mut self, written: &Adapter, server: &ServerId) -> Option<AdapterSpec> {
+impl<'p> Reader<'_, '_, 'p> {
+    pub(super) fn adapter(&mut self, written: &'p Adapter, server: &ServerId) -> Option<AdapterSpec> {
         self.within("adapter", &written.name, |reader| {
             let default_id = format!("{server}.{}", written.name);
             let id = match &written.id {
@@ -28,7 +28,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    pub(super) fn group_object(&mut self, written: &Object, group: &Group) -> Option<ObjectRecord> {
+    pub(super) fn group_object(&mut self, written: &'p Object, group: &Group) -> Option<ObjectRecord> {
         self.within("object", &written.id, |reader| {
             if written.adapter.is_some() {
                 let message = "an object of a group names no adapter: every member offers it";
@@ -38,18 +38,18 @@ impl Reader<'_, '_> {
         })
     }
 
-    pub(super) fn server_object(&mut self, written: &Object, spec: &ServerSpec) -> Option<ObjectRecord> {
+    pub(super) fn server_object(&mut self, written: &'p Object, spec: &ServerSpec) -> Option<ObjectRecord> {
         self.within("object", &written.id, |reader| {
             let home = reader.home(written.adapter.as_ref(), spec).ok()?;
             if home.is_none() {
                 let message = "its server has no adapter that it could live in";
-                reader.faults.add(&reader.place, message);
+                reader.faults.add(reader.place, message);
             }
             reader.object(written, home.map(ObjectHome::Adapter))
         })
     }
 
-    pub(super) fn allocatable(&mut self, written: &Allocatable, spec: &ServerSpec) -> Option<AllocatableRecord> {
+    pub(super) fn allocatable(&mut self, written: &'p Allocatable, spec: &ServerSpec) -> Option<AllocatableRecord> {
         self.within("allocatable", &written.id, |reader| {
             let home = reader.home(written.adapter.as_ref(), spec).ok()?;
             let id = reader.id("id".into(), &written.id);

@@ -1,26 +1,26 @@
 //! Reads texts at one place of an application; a text that cannot be read leaves a fault.
 
 use super::super::fault::{Faults, shown};
-use super::super::place::{Field, Place};
+use super::super::place::{Field, Spot};
 use super::super::substitute::{Scope, SubstituteError};
 use std::str::FromStr;
 
 /// The scope of a place, and where its faults go.
-pub(in crate::pure::model) struct Reader<'r, 'a> {
+pub(in crate::pure::model) struct Reader<'r, 'a, 'p> {
     pub(in crate::pure::model) scope: &'r mut Scope<'a>,
     pub(in crate::pure::model) faults: &'r mut Faults,
-    pub(in crate::pure::model) place: Place,
+    pub(in crate::pure::model) place: Spot<'p>,
 }
 
-impl<'r, 'a> Reader<'r, 'a> {
-    pub(in crate::pure::model) fn new(scope: &'r mut Scope<'a>, faults: &'r mut Faults, place: Place) -> Self {
+impl<'r, 'a, 'p> Reader<'r, 'a, 'p> {
+    pub(in crate::pure::model) fn new(scope: &'r mut Scope<'a>, faults: &'r mut Faults, place: Spot<'p>) -> Self {
         Self { scope, faults, place }
     }
 
     /// Does something with this reader at an element of one of the place's lists.
-    pub(super) fn within<T>(&mut self, list: &str, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let inner = self.place.within(list, name);
-        let outer = std::mem::replace(&mut self.place, inner);
+    pub(super) fn within<T>(&mut self, list: &'static str, name: &'p str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.place;
+        self.place = outer.within(list, name);
         let result = read(self);
         self.place = outer;
         result

@@ -3,7 +3,7 @@
 use super::super::descriptor::{self, Server};
 use super::super::fault::Fault;
 use super::super::measure::{parse_duration, parse_processors, parse_size};
-use super::super::place::Field;
+use super::super::place::{Field, Place};
 use super::super::properties::Sets;
 use super::super::spec::{
     Activation, DisableAfter, Limits, Output, PropertyFile, Ready, Scrape, ServerSpec, Stop, TIMEOUT_DEFAULT,
@@ -29,8 +29,8 @@ const KEEP: (u64, u64) = (0, 1000);
 /// Bounds of how many failures disable a server.
 const FAILURES: (u64, u64) = (1, 1_000_000);
 
-impl Reader<'_, '_> {
-    pub(super) fn server(&mut self, id: ServerId, application: &ApplicationName, written: &Server) -> ServerSpec {
+impl<'p> Reader<'_, '_, 'p> {
+    pub(super) fn server(&mut self, id: ServerId, application: &ApplicationName, written: &'p Server) -> ServerSpec {
         let run = self.command("run", &written.run);
         let items = written.ports.len() + written.environment.len() + written.logs.len() + written.labels.len();
         if let Err(error) = self.scope.count(items) {
@@ -154,7 +154,7 @@ impl Reader<'_, '_> {
     /// Files with their properties.
     pub(super) fn files(
         &mut self,
-        written: &Server,
+        written: &'p Server,
         sets: &mut Sets<'_>,
         told: &mut BTreeSet<Fault>,
     ) -> Vec<PropertyFile> {
@@ -172,16 +172,16 @@ impl Reader<'_, '_> {
         told: &mut BTreeSet<Fault>,
     ) -> Option<PropertyFile> {
         let name = self.finished("name".into(), &written.name);
-        let flat = sets.of_file(written, &self.place, told, self.faults);
+        let flat = sets.of_file(written, self.place, told, self.faults);
         let mut properties = BTreeMap::new();
         for (key, (text, origin)) in flat {
             let value = match self.scope.defer(text) {
                 Ok(value) => value,
                 Err(error) => {
                     // The words say whose file it is, the path where the text stands.
-                    let mut place = self.place.clone();
+                    let mut place = Place::from(self.place);
                     if let Some(origin) = origin {
-                        place.path = origin.place().path;
+                        place.path = Place::from(origin.place()).path;
                     }
                     let field = Field::Key("set", key);
                     self.faults.add(place.field(field), format!("{field}: {error}"));

@@ -31,6 +31,10 @@ impl Node {
                 self.prepare(Sender { peer, epoch, database }, moment);
             }
             Message::Slice(part) => self.slice_part(from, *part, moment),
+            Message::Tenures { epoch, database, words } => {
+                let peer = from;
+                self.tenures_told(Sender { peer, epoch, database }, words, moment);
+            }
             Message::Ask {
                 id,
                 epoch,
@@ -75,6 +79,11 @@ impl Node {
             | Message::HandedOver { .. }
             | Message::HandOverEnded { .. }
             | Message::Registrations { .. }
+            | Message::Allocations(_)
+            | Message::AllocationsHeld { .. }
+            | Message::AllocationsWanted { .. }
+            | Message::AllocationsBeat { .. }
+            | Message::AllocationsBeatHeard { .. }
             | Message::Answer { .. } => (),
         }
     }
@@ -174,7 +183,10 @@ impl Node {
                 self.order(asker, &server, Order::Verb(verb), deadline, moment);
                 self.remember_order(&server, verb, actor, moment);
             }
-            Request::Activate { server } if matches!(asker, Asker::Peer(..)) => {
+            Request::Activate { server, tenure } if matches!(asker, Asker::Peer(..)) => {
+                if let Some(Err(failure)) = tenure.map(|tenure| self.start_for(&server, tenure, moment)) {
+                    return self.fail(&asker, failure);
+                }
                 self.order(asker, &server, Order::Activate, deadline, moment);
             }
             Request::Logs {

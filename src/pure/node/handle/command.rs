@@ -2,7 +2,6 @@
 
 use crate::pure::base::limits::{PENDING_RESOLVES_MAX, REQUEST_DEADLINE_MAX};
 use crate::pure::base::{Moment, RunId, ServerId, Signal, Time};
-use crate::pure::model::Activation;
 use crate::pure::node::effect::{Asker, Effect};
 use crate::pure::node::state::{Node, Standing};
 use crate::pure::protocol::report::ServerState;
@@ -102,22 +101,16 @@ impl Node {
         let machine = &server.machine;
         if starts {
             let demand = order == Order::Activate;
-            self.refuse_start(if demand {
+            let code = if demand {
                 ErrorCode::Unavailable
             } else {
                 ErrorCode::Precondition
-            })?;
+            };
+            self.refuse_start(code)?;
+            self.refuse_unheld(id, code)?;
         }
         if let Order::Verb(Verb::Signal(signal)) = order {
             return may_signal(id, machine, signal);
-        }
-        let unheld = machine.spec().activation == Activation::Session && !machine.has_process();
-        if starts && unheld {
-            let message = format!(
-                "server {id} is {} and runs only while a session holds it",
-                machine.state()
-            );
-            return refusal(ErrorCode::Precondition, message, &format!("floe server show {id}"));
         }
         // An operator's start ends what failures disabled; a resolve does not.
         if order == Order::Activate && machine.marks().failed.is_some() && !machine.has_process() {
@@ -137,7 +130,7 @@ impl Node {
             );
         }
         let idle = machine.state() == ServerState::Inactive;
-        if order == Order::Activate && idle && machine.spec().activation != Activation::OnDemand {
+        if order == Order::Activate && idle && !machine.spec().starts_on_use() {
             let hint = format!("floe server start {id}");
             let message = format!("server {id} is inactive and not started on demand");
             return refusal(ErrorCode::Unavailable, message, &hint);

@@ -10,3 +10,4 @@ pub(super) mod peers;
 pub(super) mod servers;
 pub(super) mod settle;
 pub(super) mod slice;
+mod tenure;

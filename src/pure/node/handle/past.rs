@@ -169,9 +169,7 @@ impl Node {
         }
         match server.place {
             Standing::Removed => "it was removed and is going".to_owned(),
-            _ if server.machine.spec().activation == Activation::Session => {
-                "it runs only while a session holds it".to_owned()
-            }
+            _ if server.machine.is_unheld() => "it runs only while a session holds it, and none does".to_owned(),
             _ => String::new(),
         }
     }

@@ -77,7 +77,7 @@ impl Node {
     fn action(&mut self, id: &ServerId, action: Action) {
         let server = id.clone();
         let effect = match action {
-            Action::Spawn { run, spec } => {
+            Action::Spawn { run, spec, tenure } => {
                 let peers: Vec<String> = self.registry_addresses().iter().map(ToString::to_string).collect();
                 let peers = peers.join(",");
                 Effect::Spawn {
@@ -85,6 +85,7 @@ impl Node {
                     run,
                     spec,
                     peers,
+                    tenure,
                 }
             }
             Action::Probe { run, probe } => Effect::Probe { server, run, probe },

@@ -79,7 +79,7 @@ fn a_registry_hears_the_whole_state_then_changes_before_answers() {
     bench.said.clear();
     let (server, actor) = (id("m"), String::new());
     let (epoch, deadline_ms) = (epoch(1, 1), 1000);
-    let request = Request::Activate { server };
+    let request = Request::Activate { server, tenure: None };
     bench.hear(
         "r2",
         Message::Ask {

@@ -173,12 +173,19 @@ impl Bench {
                 self.said.push((to.to_string(), message));
             }
             Effect::Reply { response, .. } => self.replies.push(response),
-            Effect::Spawn { server, run, spec, .. } => {
+            Effect::Spawn {
+                server,
+                run,
+                spec,
+                tenure,
+                ..
+            } => {
                 let running = Running {
                     run,
                     spec,
                     pid: 1,
                     ports: BTreeMap::new(),
+                    tenure,
                 };
                 let before = self.processes.insert(server.clone(), running);
                 assert_eq!(before, None, "{server} runs twice");

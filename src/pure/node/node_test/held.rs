@@ -29,7 +29,10 @@ fn activate(bench: &mut Bench, epoch: Epoch, server: &str) {
         database: Some(HOME),
         deadline_ms: 5000,
         actor: "test".into(),
-        request: Box::new(Request::Activate { server: id(server) }),
+        request: Box::new(Request::Activate {
+            server: id(server),
+            tenure: None,
+        }),
     };
     bench.hear("r1", ask);
 }

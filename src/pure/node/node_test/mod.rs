@@ -8,3 +8,4 @@ mod obedience;
 mod orders;
 mod peers;
 mod slices;
+mod tenure;

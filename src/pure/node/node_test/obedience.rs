@@ -57,7 +57,10 @@ fn epochs_are_refused_by_the_table_also_after_a_restart() {
                         database: Some(HOME),
                         deadline_ms: 1000,
                         actor: "test".into(),
-                        request: Box::new(Request::Activate { server: id("x") }),
+                        request: Box::new(Request::Activate {
+                            server: id("x"),
+                            tenure: None,
+                        }),
                     },
                 ),
             }

@@ -205,10 +205,13 @@ fn a_session_server_is_started_by_its_session_only() {
         bench.command("s", verb);
         assert_eq!(
             bench.reply(),
-            "Precondition: server s is inactive and runs only while a session holds it"
+            "Precondition: server s is inactive and runs only while a session holds it, which none does"
         );
     }
     bench.crash();
     assert!(bench.runs().is_empty());
-    assert_eq!(bench.explain("s").held, "it runs only while a session holds it");
+    assert_eq!(
+        bench.explain("s").held,
+        "it runs only while a session holds it, and none does"
+    );
 }

@@ -6,7 +6,7 @@
 
 use super::super::effect::Effect;
 use super::super::payload::Payload;
-use super::super::seat::Seat;
+use super::super::seat::{Follower, Seat};
 use super::super::state::Registry;
 use crate::pure::base::{Moment, RequestId};
 use crate::pure::lineage::Serial;
@@ -34,7 +34,7 @@ impl Registry {
             if timed_out {
                 self.stop_waiting_for(serial);
             }
-            let copies = self.copies(|have, _| have >= serial);
+            let copies = self.copies(|follower| follower.have.serial >= serial);
             if self.is_enough(copies, client) && !self.waits_for(serial) {
                 self.acknowledge_front(copies.members, out);
                 continue;
@@ -58,15 +58,15 @@ impl Registry {
         }
     }
 
-    /// How many disks hold what `holds` says of a replica, by its last entry and whether it is late. Ours does.
-    pub(super) fn copies(&self, holds: impl Fn(Serial, bool) -> bool) -> Copies {
+    /// How many disks hold what `holds` says of a replica. Ours does.
+    pub(super) fn copies(&self, holds: impl Fn(&Follower) -> bool) -> Copies {
         let Seat::Leading(reigning) = &self.seat else {
             return Copies { members: 0, settled: 0 };
         };
         let holding = reigning
             .followers
             .iter()
-            .filter(|(_, follower)| holds(follower.have.serial, follower.late))
+            .filter(|(_, follower)| holds(follower))
             .map(|(name, _)| name);
         let registries = &self.database.deployment().registries;
         let joining = self.database.joining().map(|(name, _)| name);
@@ -157,6 +157,7 @@ impl Registry {
 
     /// The reign ends: what was stored and not acknowledged is in doubt, never failed.
     pub(super) fn abandon_pending(&mut self, reason: &str, out: &mut Vec<Effect>) {
+        self.abandon_desk(reason, out);
         let min_copies = self.config.min_copies;
         let Some(reigning) = self.reigning() else { return };
         for pending in std::mem::take(&mut reigning.pending) {
@@ -209,7 +210,7 @@ fn record_of(card: &PeerCard) -> RegistryRecord {
     }
 }
 
-fn answer_in_doubt(to: Vec<super::super::effect::ReplyTo>, failure: Failure, out: &mut Vec<Effect>) {
+pub(super) fn answer_in_doubt(to: Vec<super::super::effect::ReplyTo>, failure: Failure, out: &mut Vec<Effect>) {
     out.extend(to.into_iter().map(|to| Effect::Reply {
         to,
         response: Response::Failed(failure.clone()),

@@ -109,6 +109,7 @@ impl Registry {
             asked: waiting.clone(),
             waiting,
             promised,
+            marks: BTreeMap::new(),
             declined,
             attempt,
         });
@@ -173,6 +174,8 @@ impl Registry {
             return;
         }
         preparation.waiting.remove(from);
+        let marks = status.iter().map(|status| (from.clone(), status.allocations));
+        preparation.marks.extend(marks);
         let name = from.clone();
         let answer = match &status {
             Some(status) => answer_of(name, status),
@@ -288,6 +291,7 @@ impl Registry {
             _ => Vec::new(),
         };
         let unrecorded = self.is_unrecorded();
+        let desk = self.desk_for(epoch, &proof, moment, out);
         self.trouble = None;
         self.handed = None;
         self.seat = Seat::Leading(Box::new(Reigning {
@@ -304,6 +308,7 @@ impl Registry {
             blind: None,
             contacted: None,
             handing: None,
+            desk,
         }));
         let order = self.order.as_ref();
         if !opened {

@@ -58,6 +58,7 @@ fn report(bench: &mut Bench, servers: &[(&str, ServerState)]) {
         reason: String::new(),
         endpoints: BTreeMap::new(),
         next_try: None,
+        tenure: None,
     });
     let servers = servers.collect();
     bench.says(

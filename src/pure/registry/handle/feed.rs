@@ -78,6 +78,9 @@ impl Registry {
             moved: moment.now,
             late,
             snapshot: outgoing,
+            holds: None,
+            slow: false,
+            beat: 0,
         };
         if let Some(reigning) = self.reigning() {
             reigning.refusals.remove(from);
@@ -89,6 +92,7 @@ impl Registry {
         }
         self.admit(moment, out);
         self.feed(from, moment, out);
+        self.tell_allocations(from, out);
     }
 
     /// Sends a replica what it lacks, within its window.

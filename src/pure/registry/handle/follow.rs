@@ -45,11 +45,14 @@ impl Registry {
         }
     }
 
+    /// Is this the master that we follow, in the reign that we follow?
+    pub(super) fn follows(&self, from: &PeerName, epoch: Epoch) -> bool {
+        matches!(&self.seat, Seat::Following(following) if following.master == *from && following.epoch == epoch)
+    }
+
     /// Is this feed from the master that we follow? A lower epoch is told that it is over.
     fn obeys(&mut self, from: &PeerName, epoch: Epoch, out: &mut Vec<Effect>) -> bool {
-        let followed =
-            matches!(&self.seat, Seat::Following(following) if following.master == *from && following.epoch == epoch);
-        if followed {
+        if self.follows(from, epoch) {
             return true;
         }
         match authority(self.identity.promise, epoch, self.config.rules) {
@@ -239,8 +242,7 @@ impl Registry {
                 return self.corrupt_feed(from, epoch, &error, moment, out);
             }
         }
-        self.database = database;
-        out.push(Effect::Commit(batch));
+        self.replace_database(database, batch, true, out);
         let version = self.database.end();
         self.happened(moment, "snapshot installed", format!("{version} from {from}"), out);
         self.confirm(from, epoch, out);

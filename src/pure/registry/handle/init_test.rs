@@ -60,7 +60,7 @@ fn put(database: &Database, name: &str) -> Payload {
     let before = database.deployment().applications.get(&descriptor.name);
     Payload::PutApplication(ApplicationPayload {
         revision: before.map_or(0, |record| record.revision) + 1,
-        descriptor,
+        descriptor: descriptor.into(),
         changes: None,
         rolled_back_to: None,
     })
@@ -279,6 +279,7 @@ fn who_is_taken_from_follows_from_the_relation_and_the_standing() {
                     unproven,
                     drawn: None,
                     preparing: false,
+                    allocations: crate::pure::allocation::Mark::default(),
                 };
                 let effects = bench.says("r3", Message::Status(Box::new(status)));
                 let seen = effects.iter().find_map(|effect| match effect {
@@ -611,7 +612,7 @@ fn large() -> Database {
         );
         let put = Payload::PutApplication(ApplicationPayload {
             revision: 1,
-            descriptor: application(&text),
+            descriptor: application(&text).into(),
             changes: None,
             rolled_back_to: None,
         });
@@ -818,6 +819,7 @@ fn the_mark_goes_when_the_leading_master_has_been_caught_up_with() {
             unproven,
             drawn: None,
             preparing: false,
+            allocations: crate::pure::allocation::Mark::default(),
         }))
     };
     follower.says("r2", status(&theirs, false));

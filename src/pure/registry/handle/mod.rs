@@ -1,13 +1,17 @@
 //! Event and time in, new state and effects out. One file a kind of event.
 
 mod acknowledge;
+mod allocate;
+mod beat;
 mod candidacy;
 mod conditions;
 mod copy;
+mod explain_lease;
 mod feed;
 mod follow;
 mod hand_over;
 mod init;
+mod ledger;
 mod meet;
 mod moves;
 mod object;
@@ -20,6 +24,8 @@ mod register;
 mod resolve;
 mod review;
 mod rollback;
+mod serve;
+mod session;
 mod settle;
 mod sight;
 mod slices;
@@ -27,8 +33,10 @@ mod source;
 mod survey;
 mod swap;
 mod tell;
+mod tenures;
 mod update;
 
+pub(super) use ledger::Incoming;
 pub(super) use prove::Proving;
 pub(super) use register::Untold;
 
@@ -140,9 +148,14 @@ impl Registry {
             Message::HandedOver { epoch, version } => self.handed_over(from, epoch, version, moment, out),
             Message::HandOverEnded { epoch } => self.hand_over_ended(from, epoch, moment, out),
             Message::Answer { id, response } => self.answered(from, id, *response, moment, out),
+            Message::Allocations(part) => self.heard_allocations(from, *part, moment, out),
+            Message::AllocationsHeld { epoch, mark } => self.follower_holds(from, epoch, mark, moment, out),
+            Message::AllocationsBeat { epoch, beat } => self.heard_beat(from, epoch, beat, out),
+            Message::AllocationsBeatHeard { epoch, beat } => self.beat_heard(from, epoch, beat, moment, out),
+            Message::AllocationsWanted { epoch } => self.allocations_wanted(from, epoch, out),
             Message::Registrations { rows } => self.heard_registrations(from, rows, moment, out),
             // For nodes only.
-            Message::Slice(_) | Message::Ask { .. } => {}
+            Message::Slice(_) | Message::Tenures { .. } | Message::Ask { .. } => {}
         }
     }
 
@@ -213,6 +226,25 @@ impl Registry {
             Request::Resolve { .. } | Request::Find { .. } => self.resolve(asked, request, moment, out),
             Request::PutObject { object, request } => self.put_object(asked, object, request, moment, out),
             Request::RemoveObject { id, request } => self.remove_object(asked, &id, request, moment, out),
+            Request::OpenSession { secret, name, ttl_ms } => {
+                self.open_session(&asked, secret, name, ttl_ms, moment, out);
+            }
+            Request::RenewSession { secret } => self.renew_session(&asked, secret, moment, out),
+            Request::CloseSession { secret } => self.close_session(&asked, secret, moment, out),
+            Request::EndSession { id } => self.end_session(&asked, id, moment, out),
+            Request::Sessions { after } => asked.answer(self.session_rows(after, moment), out),
+            Request::Leases { after } => asked.answer(self.lease_rows(after.as_deref(), moment), out),
+            Request::Allocate(allocate) => self.allocate(asked, *allocate, moment, out),
+            Request::Withdraw { secret, request } => self.withdraw(&asked, secret, request, moment, out),
+            Request::Release {
+                secret,
+                resource,
+                token,
+            } => self.release(&asked, secret, &resource, token, moment, out),
+            Request::Probe { wish } => self.probe(&asked, &wish, moment, out),
+            Request::ExplainLease { resource } => asked.answer(self.explain_lease(&resource), out),
+            Request::Plugins => asked.answer(Response::Plugins(self.config.allocator.plugins()), out),
+            Request::ReloadPlugins { name } => asked.answer(self.reload_plugins(name.as_deref()), out),
             Request::Register(register) => self.register(asked, &register, moment, out),
             Request::Unregister { adapter, registrant } => self.unregister(asked, &adapter, registrant, moment, out),
             read => self.read(asked, &read, out),

@@ -68,6 +68,7 @@ fn node_of(
         reason: String::new(),
         endpoints: BTreeMap::new(),
         next_try: None::<WallTime>,
+        tenure: None,
     };
     out.extend(bench.says(
         name,

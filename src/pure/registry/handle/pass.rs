@@ -244,5 +244,6 @@ impl Registry {
     /// The client is gone.
     pub(super) fn cancelled(&mut self, to: ReplyTo) {
         self.asks.resolves.remove(&to);
+        self.hung_up(to);
     }
 }

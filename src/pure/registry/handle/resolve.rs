@@ -9,6 +9,7 @@ use super::super::finding::Sought;
 use super::super::state::Registry;
 use super::super::view::View;
 use super::pass::Asked;
+use crate::pure::allocation::Tenure;
 use crate::pure::base::limits::PENDING_RESOLVES_MAX;
 use crate::pure::base::{Moment, ServerId};
 use crate::pure::locator::ServerPlace;
@@ -52,6 +53,7 @@ impl Registry {
 
     /// Servers or the log moved: resolves that waited may have their answer.
     pub(super) fn servers_moved(&mut self, moment: &Moment, out: &mut Vec<Effect>) {
+        self.look_at_the_queue();
         if self.asks.resolves.is_empty() {
             return;
         }
@@ -139,9 +141,20 @@ impl Registry {
             if until <= moment.now || self.asks.passed.values().any(|passed| passed.purpose == purpose) {
                 continue;
             }
-            let request = Request::Activate { server: place.server };
+            let tenure = self.view_of_tenure(&place);
+            let server = place.server;
+            let request = Request::Activate { server, tenure };
             self.ask(&place.node, purpose, actor.clone(), until, request, moment, out);
         }
+    }
+
+    /// The session that has a server with `session` activation.
+    fn view_of_tenure(&self, place: &ServerPlace) -> Option<Tenure> {
+        let placed = self.database.deployment().servers.get(&place.server)?;
+        let node = self.peers.get(&place.node)?.node.as_ref();
+        let reported = node.and_then(|node| node.servers.get(&place.server)?.tenure);
+        let tenures = placed.spec.is_lent().then(|| self.database.allocations().tenures())?;
+        tenures.current(&place.server, reported)
     }
 
     /// Those whose time is up are answered with what there is.

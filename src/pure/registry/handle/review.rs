@@ -47,6 +47,12 @@ impl Registry {
             | Request::Outcome { .. }
             | Request::Explain { .. }
             | Request::Node { .. }
+            | Request::Sessions { .. }
+            | Request::Leases { .. }
+            | Request::Probe { .. }
+            | Request::ExplainLease { .. }
+            | Request::Plugins
+            | Request::ReloadPlugins { .. }
             | Request::Promote { .. } => Ok(()),
             Request::Apply { .. }
             | Request::PutObject { .. }
@@ -64,7 +70,14 @@ impl Registry {
             | Request::Activate { .. }
             | Request::Drain { .. }
             | Request::Undrain { .. }
-            | Request::StopNode { .. } => {
+            | Request::StopNode { .. }
+            | Request::OpenSession { .. }
+            | Request::RenewSession { .. }
+            | Request::CloseSession { .. }
+            | Request::EndSession { .. }
+            | Request::Allocate(_)
+            | Request::Withdraw { .. }
+            | Request::Release { .. } => {
                 let me = self.name();
                 let message =
                     format!("READONLY_MASTER: registry {me} is under review (--readonly); nothing was changed");

@@ -1,10 +1,12 @@
 //! `--readonly` is tight: every request that would change something is refused with one code, and nothing changes anywhere.
 
 use super::*;
-use crate::pure::base::RequestId;
+use crate::pure::allocation::{SessionId, Wish};
+use crate::pure::base::{RequestId, Secret};
 use crate::pure::membership::Role;
 use crate::pure::model::Application;
 use crate::pure::protocol::Response;
+use crate::pure::protocol::allocation::Allocate;
 use crate::pure::protocol::request::Verb;
 use crate::pure::registry::cluster::Cluster;
 use std::time::Duration;
@@ -54,7 +56,36 @@ fn mutating() -> Vec<Request> {
             from: "r2".parse().unwrap(),
             from_unproven: true,
         },
-        Request::Activate { server },
+        Request::OpenSession {
+            secret: Secret::from_bits(1),
+            name: "job".to_owned(),
+            ttl_ms: 10_000,
+        },
+        Request::RenewSession {
+            secret: Secret::from_bits(1),
+        },
+        Request::CloseSession {
+            secret: Secret::from_bits(1),
+        },
+        Request::EndSession {
+            id: SessionId::of(Secret::from_bits(1)),
+        },
+        Request::Allocate(Box::new(Allocate {
+            secret: Secret::from_bits(1),
+            wish: Wish::Id("gpu-0".parse().unwrap()),
+            timeout_ms: None,
+            request,
+        })),
+        Request::Withdraw {
+            secret: Secret::from_bits(1),
+            request,
+        },
+        Request::Release {
+            secret: Secret::from_bits(1),
+            resource: "gpu-0".parse().unwrap(),
+            token: None,
+        },
+        Request::Activate { server, tenure: None },
         Request::Demote { force: true },
         Request::LeadAlone,
     ];

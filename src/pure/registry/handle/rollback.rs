@@ -93,7 +93,7 @@ impl Registry {
     fn content(&self, name: &ApplicationName, revision: u64) -> Result<Application, Failure> {
         let in_force = self.in_force(name);
         if let Some(record) = in_force.filter(|record| record.revision == revision) {
-            return Ok(record.descriptor.clone());
+            return Ok((*record.descriptor).clone());
         }
         let history = self.database.history();
         match history.content(name, revision) {

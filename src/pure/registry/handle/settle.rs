@@ -26,6 +26,9 @@ impl Registry {
         self.nudge(moment, out);
         self.acknowledge(moment, out);
         self.expire_asks(moment, out);
+        self.expire_sessions(moment, out);
+        self.tell_slow(out);
+        self.look_at_the_queue();
     }
 
     /// Ends the handling of every event.
@@ -40,6 +43,7 @@ impl Registry {
         self.keep_contact(moment, out);
         self.prove(moment, out);
         self.settle_registrations(moment, out);
+        self.settle_desk(moment, out);
         let standing = self.tell_standing(moment, out);
         self.tell_gossip(standing, out);
         self.dial(out);
@@ -207,7 +211,10 @@ impl Registry {
             Seat::Resting { until, .. } => (!self.is_database_held()).then_some(*until),
             Seat::Leading(reigning) => {
                 let pending = reigning.pending.iter().filter(|pending| !pending.in_doubt);
-                pending.map(|pending| pending.until).chain(reigning.moves.next()).min()
+                let pending = pending.map(|pending| pending.until);
+                // What is due at the desk and cannot be done now is looked at with the next tick.
+                let desk = reigning.desk.next().filter(|at| *at > moment.now);
+                pending.chain(reigning.moves.next()).chain(desk).min()
             }
             Seat::Idle | Seat::Reviewing | Seat::Following(_) => None,
         };

@@ -48,9 +48,12 @@ impl Registry {
                 // What it was told to hold, or is to hold now, may have changed while it was away.
                 let holds = !sight.report.held.is_empty() || !reigning.moves.holds(&deployment, node).is_empty();
                 reigning.moves.told(node);
-                reigning.told_nodes.insert(node.clone(), (version, deployment));
+                let told = reigning.told_nodes.insert(node.clone(), (version, deployment));
                 if holds {
                     self.send_changes(node, out);
+                }
+                if told.is_none() {
+                    self.owe_tenures_of(node);
                 }
                 return;
             }
@@ -110,7 +113,11 @@ impl Registry {
             removals: Vec::new(),
             held: Vec::new(),
         });
+        let mut lent = Vec::new();
         for spec in servers {
+            if spec.is_lent() {
+                lent.push(spec.id.clone());
+            }
             let size = encode(spec.as_ref()).len();
             parcel.part_for(size).servers.push(Arc::unwrap_or_clone(spec));
         }
@@ -128,6 +135,7 @@ impl Registry {
             to: node.clone(),
             message: Message::Slice(Box::new(part)),
         }));
+        self.owe_tenures(lent);
     }
 }
 

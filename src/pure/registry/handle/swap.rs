@@ -139,8 +139,9 @@ impl Registry {
         let before = self.database.end();
         self.mark(&source, &keeping, &origin, moment);
         out.push(Effect::Identity(Box::new(self.identity.clone())));
-        self.database = keeping.database;
-        out.push(Effect::Commit(keeping.batch));
+        // What sessions of another grid hold says nothing here.
+        let same = keeping.database.id() == self.database.id();
+        self.replace_database(keeping.database, keeping.batch, same, out);
         self.trouble = None;
         // Everybody hears of the new log, and of the mark.
         self.told.status = None;

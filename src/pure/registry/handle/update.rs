@@ -81,7 +81,7 @@ impl Registry {
         let before = self.in_force(&name).map(|record| record.revision);
         let next = self.database.history().next_revision(&name, before);
         let payload = Payload::PutApplication(ApplicationPayload {
-            descriptor: application,
+            descriptor: Arc::new(application),
             revision: next,
             changes: Some(Changes::of(&plan)),
             rolled_back_to,
@@ -246,7 +246,7 @@ impl Registry {
         };
         let mut receipt = self.receipt_again(&done);
         let safe = self.acknowledged() >= done.serial;
-        let copies = self.copies(|have, _| have >= done.serial).members;
+        let copies = self.copies(|follower| follower.have.serial >= done.serial).members;
         receipt.complete(copies, Vec::new());
         let Some(reigning) = self.reigning() else { return false };
         let waiting = reigning
@@ -313,8 +313,19 @@ impl Registry {
         let Seat::Leading(reigning) = &self.seat else {
             return Err(self.not_master());
         };
-        let full = reigning.pending.len() >= PENDING_UPDATES_MAX;
-        let attached = self.copies(|_, late| !late);
+        if reigning.pending.len() >= PENDING_UPDATES_MAX {
+            let message = format!("{PENDING_UPDATES_MAX} updates wait for copies already; nothing was stored");
+            return Err(Failure::new(ErrorCode::Overloaded, message, "come again in a moment"));
+        }
+        self.has_copyists()
+    }
+
+    /// Are enough replicas attached for what is stored now to be acknowledged?
+    pub(super) fn has_copyists(&self) -> Result<(), Failure> {
+        let Seat::Leading(reigning) = &self.seat else {
+            return Err(self.not_master());
+        };
+        let attached = self.copies(|follower| !follower.late);
         let (copies, min_copies) = (attached.members, self.config.min_copies);
         // Those that promised this reign are on their way.
         if reigning.expected.is_empty() && !self.is_enough(attached, true) {
@@ -329,10 +340,6 @@ impl Registry {
             };
             let hint = "start or reconnect replicas (`floe registry list` shows them), or lower min_copies";
             return Err(Failure::new(ErrorCode::Precondition, message, hint));
-        }
-        if full {
-            let message = format!("{PENDING_UPDATES_MAX} updates wait for copies already; nothing was stored");
-            return Err(Failure::new(ErrorCode::Overloaded, message, "come again in a moment"));
         }
         Ok(())
     }

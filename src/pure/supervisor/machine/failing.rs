@@ -47,17 +47,21 @@ impl Machine {
     /// An operator's start: earlier failures and stops no longer count.
     pub(super) fn fresh_start(&mut self) {
         self.marks.stopped = false;
-        self.backoff.reset();
-        self.not_before = Time::ZERO;
+        self.begin_afresh();
         if self.marks.failed.is_some() {
             self.forgive();
         }
     }
 
-    /// The failures so far are forgotten.
-    pub(super) fn forgive(&mut self) {
+    /// Nobody waits for what failed before.
+    pub(super) fn begin_afresh(&mut self) {
         self.backoff.reset();
         self.not_before = Time::ZERO;
+    }
+
+    /// The failures so far are forgotten.
+    pub(super) fn forgive(&mut self) {
+        self.begin_afresh();
         self.failures = 0;
         self.marks.failed = None;
         self.disabled_until = None;

@@ -1,6 +1,8 @@
 //! The life cycle as a table of state and event, and its invariants over arbitrary events.
 
 use super::*;
+use crate::pure::allocation::{SessionId, Token};
+use crate::pure::base::Secret;
 use crate::pure::model::{Activation, AdapterSpec, DisableAfter, PropertyFile, Ready};
 use crate::pure::supervisor::event::Why;
 use crate::pure::supervisor::exit::Exit;
@@ -54,6 +56,8 @@ fn at(second: u64) -> Moment {
 struct Bench {
     machine: Machine,
     second: u64,
+    /// Tenures so far.
+    tokens: u64,
     did: Vec<&'static str>,
 }
 
@@ -91,6 +95,7 @@ impl Bench {
         Self {
             machine,
             second: 1,
+            tokens: 0,
             did: Vec::new(),
         }
     }
@@ -125,7 +130,16 @@ impl Bench {
             "close" => self.event(Event::Close),
             "reopen" => self.event(Event::Reopen(self.machine.spec().clone())),
             "respec" => self.event(Event::Respec(changed(activation))),
-            "session" => self.event(Event::Start(Why::Session)),
+            // The next session has it, or none has.
+            "lent" | "returned" => {
+                self.tokens += 1;
+                let token = Token {
+                    epoch: 1,
+                    number: self.tokens,
+                };
+                let session = (word == "lent").then(|| SessionId::of(Secret::from_bits(1)));
+                self.event(Event::Tenure(Known { token, session }));
+            }
             "drain" => self.event(Event::Drain { keep_running: false }),
             "rest" => self.event(Event::Drain { keep_running: true }),
             "undrain" => self.event(Event::Undrain),
@@ -289,10 +303,23 @@ session   | start                                              | inactive       
 session   | demand                                             | inactive             |
 session   | restart                                            | inactive             |
 session   | enable same                                        | inactive             |
-session   | session                                            | activating           | spawn
-session   | session spawned ready restart exit                 | activating           | spawn, probe, terminate, spawn
-session   | session spawned ready stop exit                    | inactive             | spawn, probe, terminate
-on-demand | session                                            | inactive             |
+session   | lent                                               | inactive             |
+session   | lent start                                         | activating           | spawn
+session   | lent demand                                        | activating           | spawn
+session   | lent demand spawned ready done demand              | activating           | spawn, probe, spawn
+session   | lent demand spawned ready restart exit             | activating           | spawn, probe, terminate, spawn
+session   | lent demand spawned ready stop exit                | inactive             | spawn, probe, terminate
+session   | lent demand spawned ready respec exit              | activating           | spawn, probe, terminate, spawn
+session   | lent demand spawned ready returned                 | deactivating         | spawn, probe, terminate
+session   | lent demand spawned ready returned demand exit     | inactive             | spawn, probe, terminate
+session   | lent demand spawned ready lent exit                | inactive             | spawn, probe, terminate
+session   | lent demand spawned ready lent demand exit         | activating           | spawn, probe, terminate, spawn
+session   | lent demand spawned ready restart returned exit    | inactive             | spawn, probe, terminate
+session   | lent demand returned spawned exit                  | inactive             | spawn, probe, stop probe, terminate
+session   | lent demand lent demand spawned exit               | activating           | spawn, probe, stop probe, terminate, spawn
+session   | lent demand unspawned demand lent                  | inactive             | spawn
+session   | lent demand unspawned demand lent demand           | activating           | spawn, spawn
+on-demand | lent demand spawned ready returned                 | active               | spawn, probe
 manual, twice     | start unspawned                            | inactive             | spawn
 manual, twice     | start unspawned start                      | activating           | spawn, spawn
 manual, twice     | start unspawned start unspawned            | inactive, failed     | spawn, spawn
@@ -480,6 +507,7 @@ fn an_adopted_process_is_watched_restarted_or_stopped_as_disk_says() {
         spec,
         pid: 42,
         ports: BTreeMap::from([("http".into(), 8080)]),
+        tenure: None,
     };
     let stopped = Marks {
         stopped: true,
@@ -521,7 +549,7 @@ fn one_throw_of_the_dice_starts_many_servers_apart() {
     assert_eq!(run("a"), run("a"), "equal dice repeat a run");
 }
 
-const WORDS: [&str; 27] = [
+const WORDS: [&str; 30] = [
     "files",
     "boot",
     "start",
@@ -548,7 +576,10 @@ const WORDS: [&str; 27] = [
     "rest",
     "undrain",
     "leaves",
-    "session",
+    "demand",
+    "lent",
+    "lent",
+    "returned",
 ];
 
 proptest! {
@@ -587,9 +618,15 @@ proptest! {
                 prop_assert!(!drained, "spawned while drained, on {}", word);
                 prop_assert_eq!(bench.machine.marks().failed, None, "spawned while its failures disable it");
                 prop_assert!(step < close_at, "spawned after its end, on {}", word);
+                prop_assert!(!bench.machine.is_unheld(), "spawned for no session, on {}", word);
                 asked = true;
             }
             prop_assert_eq!(bench.machine.has_process(), asked || lives, "after {}", word);
+            if let (Some(holder), Phase::Active { running, .. } | Phase::Activating { running, .. }) =
+                (bench.machine.holder(), &bench.machine.phase)
+            {
+                prop_assert_eq!(running.tenure, Some(holder), "it runs on for another session, after {}", word);
+            }
             let disabled_for = bench.machine.marks().failed.and_then(|failed| failed.period);
             let waits = matches!(
                 bench.machine.state(),
@@ -605,7 +642,10 @@ proptest! {
         bench.word("undrain");
         bench.word("enable");
         let start = match bench.machine.spec().activation {
-            Activation::Session => "session",
+            Activation::Session => {
+                bench.word("lent");
+                "demand"
+            }
             _ => "start",
         };
         bench.word(start);

@@ -20,11 +20,10 @@ impl Machine {
                 self.count_period_again(moment);
                 self.wants_itself()
             }
-            Why::Operator => self.spec.activation != Activation::Session,
-            Why::Demand => self.spec.activation == Activation::OnDemand,
-            Why::Session => self.spec.activation == Activation::Session,
+            Why::Operator => true,
+            Why::Demand => self.spec.starts_on_use(),
         };
-        if !wanted || self.closed || self.drained || !self.marks.enabled {
+        if !wanted || self.is_unheld() || self.closed || self.drained || !self.marks.enabled {
             return;
         }
         if why == Why::Operator {
@@ -55,9 +54,7 @@ impl Machine {
     }
 
     pub(super) fn restart(&mut self, moment: &Moment, out: &mut Vec<Action>) {
-        // Of a session's server only the process that the session has is replaced.
-        let unasked = self.spec.activation == Activation::Session && !self.has_process();
-        if self.closed || self.drained || !self.marks.enabled || unasked {
+        if self.closed || self.drained || !self.marks.enabled || self.is_unheld() {
             return;
         }
         self.fresh_start();
@@ -90,6 +87,7 @@ impl Machine {
             Phase::Inactive if self.wants_itself() => self.begin(moment, out),
             _ => self.renew_outdated(moment, out),
         }
+        self.end_outlived(moment, out);
     }
 
     pub(super) fn close(&mut self, moment: &Moment, out: &mut Vec<Action>) {
@@ -100,7 +98,10 @@ impl Machine {
 
     pub(super) fn reopen(&mut self, spec: Arc<ServerSpec>, moment: &Moment, out: &mut Vec<Action>) {
         self.closed = false;
-        self.marks = Marks::default();
+        self.marks = Marks {
+            tenure: self.marks.tenure,
+            ..Marks::default()
+        };
         self.respec(spec, moment, out);
     }
 
@@ -114,6 +115,7 @@ impl Machine {
             self.end("stopped by an operator", moment, out);
         } else {
             self.renew_outdated(moment, out);
+            self.end_outlived(moment, out);
         }
     }
 
@@ -125,14 +127,24 @@ impl Machine {
         moment: &Moment,
         out: &mut Vec<Action>,
     ) {
-        let Phase::Spawning { run: expected, spec } = &self.phase else {
+        let Phase::Spawning {
+            run: expected,
+            spec,
+            tenure,
+        } = &self.phase
+        else {
             return;
         };
         if *expected != run {
             return;
         }
-        let spec = spec.clone();
-        let running = Running { run, spec, pid, ports };
+        let running = Running {
+            run,
+            spec: spec.clone(),
+            pid,
+            ports,
+            tenure: *tenure,
+        };
         self.told = Told::default();
         self.phase = self.watch(running, moment, out);
         self.reason.clear();
@@ -265,7 +277,7 @@ impl Machine {
 
     /// Does anything forbid a start, whoever wants it?
     pub(super) fn may_start(&self) -> bool {
-        self.is_enabled() && !self.closed && !self.drained
+        self.is_enabled() && !self.closed && !self.drained && !self.is_unheld()
     }
 
     /// Spawns, or waits for the time that back-off sets. Only without a process.
@@ -285,13 +297,14 @@ impl Machine {
             return;
         }
         let run = self.draw_run(moment);
-        let spec = self.spec.clone();
+        let (spec, tenure) = (self.spec.clone(), self.holder());
         self.cancelled = false;
         self.phase = Phase::Spawning {
             run,
             spec: spec.clone(),
+            tenure,
         };
-        out.push(Action::Spawn { run, spec });
+        out.push(Action::Spawn { run, spec, tenure });
     }
 
     /// Ends the process, if there is one; what comes after is up to `again`.
