@@ -82,6 +82,7 @@ fn built(name: &str) -> PathBuf {
 
 fn host(name: &str, isolation: Isolation, data: &Path, metrics: &Metrics) -> Host {
     let plugin = Plugin {
+        digest: None,
         file: built(&format!("libfloe_{}.so", name.replace('-', "_"))),
         isolation,
         config: serde_json::Map::new(),

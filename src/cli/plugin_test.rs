@@ -44,6 +44,15 @@ fn newer() -> PluginReport {
         ..fair_share()
     }
 }
+/// What it was stays in use, here on trial.
+fn not_replaced() -> PluginReport {
+    PluginReport {
+        state: "trial".into(),
+        reason: "the built-in decides".into(),
+        not_loaded: "it is no ELF object".into(),
+        ..fair_share()
+    }
+}
 #[expect(clippy::unnecessary_wraps, reason = "an answer among others")]
 fn plugins(rows: Vec<PluginReport>) -> Answer {
     Ok(Response::Plugins(rows))
@@ -175,6 +184,22 @@ fn a_reload_that_failed_has_an_exit_code_a_reason_and_what_to_do() {
             Exit::InPart,
             "in-part",
             "quarantined, it wants",
+        ),
+        (
+            vec![not_replaced()],
+            Exit::Failed,
+            "not-loaded",
+            "generation 3 goes on, what was to replace it failed: it is no ELF object",
+        ),
+        (
+            vec![PluginReport {
+                state: "set aside".into(),
+                replacing: true,
+                ..fair_share()
+            }],
+            Exit::TimedOut,
+            "timed-out",
+            "still loads fair-share",
         ),
         (
             vec![newer(), spread("loading", "")],

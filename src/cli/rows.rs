@@ -91,15 +91,34 @@ impl Row for PluginReport {
     }
 }
 
-/// Why a plugin is not active, and what went wrong last although it may be.
+/// Why a plugin is not all that was configured, and what went wrong last although it may be.
 fn trouble_of(plugin: &PluginReport) -> String {
-    let mut parts = vec![plugin.reason.clone()];
+    let mut parts = vec![shortfall_of(plugin)];
     if !plugin.last_fault.is_empty() && plugin.last_fault != plugin.reason {
         parts.push(format!("last fault: {}", plugin.last_fault));
     }
     if plugin.crashes > 0 {
         parts.push(format!("crashes: {}", plugin.crashes));
     }
+    joined(parts)
+}
+
+/// Why a plugin is not active, or not the newest.
+pub(super) fn shortfall_of(plugin: &PluginReport) -> String {
+    let mut parts = vec![plugin.reason.clone()];
+    if plugin.replacing {
+        parts.push("it is being loaded anew, and answers meanwhile".to_owned());
+    }
+    if !plugin.not_loaded.is_empty() && plugin.not_loaded != plugin.reason {
+        let (generation, failed) = (plugin.generation, &plugin.not_loaded);
+        parts.push(format!(
+            "generation {generation} goes on, what was to replace it failed: {failed}"
+        ));
+    }
+    joined(parts)
+}
+
+fn joined(mut parts: Vec<String>) -> String {
     parts.retain(|part| !part.is_empty());
     parts.join("; ")
 }

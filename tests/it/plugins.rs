@@ -128,6 +128,30 @@ fn patched(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The number of this many bytes at this place.
+fn number(bytes: &[u8], at: usize, length: usize) -> usize {
+    let bytes = bytes[at..at + length].iter().rev();
+    bytes.fold(0, |number, byte| number << 8 | usize::from(*byte))
+}
+
+/// The place of the first program header of this kind.
+fn program_header(bytes: &[u8], kind: usize) -> usize {
+    let mut headers = (0..number(bytes, 56, 2)).map(|index| number(bytes, 32, 8) + index * 56);
+    let found = headers.find(|at| number(bytes, *at, 4) == kind);
+    found.expect("it has such a header")
+}
+
+/// The library as if it asked for an executable stack, or said nothing about it, and as if it told where its libraries lie.
+fn demanding(bytes: &[u8]) -> [Vec<u8>; 3] {
+    let (mut executable, mut silent, mut told) = (bytes.to_vec(), bytes.to_vec(), bytes.to_vec());
+    let stack = program_header(bytes, 0x6474_e551);
+    executable[stack + 4] |= 1;
+    silent[stack..stack + 4].fill(0);
+    let first = number(bytes, program_header(bytes, 2) + 8, 8);
+    told[first] = 29;
+    [executable, silent, told]
+}
+
 #[test]
 fn what_may_not_be_loaded_is_refused_in_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -138,6 +162,7 @@ fn what_may_not_be_loaded_is_refused_in_words() {
     fs::set_permissions(&loose, Permissions::from_mode(0o777)).expect("its mode is ours");
     symlink(file(folder, "good.so", &good, 0o644), folder.join("link.so")).expect("linked");
     let cut = good.get(..good.len() / 2).expect("half of it");
+    let [executable, silent, told] = demanding(&good);
     let table = [
         (folder.join("none.so"), "No such file", "name the shared object"),
         (folder.to_owned(), "is no regular file", "name the shared object itself"),
@@ -178,6 +203,21 @@ fn what_may_not_be_loaded_is_refused_in_words() {
             "chmod go-w",
         ),
         (PathBuf::from("/bin/ls"), "", ""),
+        (
+            file(folder, "stack.so", &executable, 0o644),
+            "asks for an executable stack",
+            "-z noexecstack",
+        ),
+        (
+            file(folder, "silent.so", &silent, 0o644),
+            "asks for an executable stack",
+            "-z noexecstack",
+        ),
+        (
+            file(folder, "rpath.so", &told, 0o644),
+            "its libraries are to be sought",
+            "readelf -d",
+        ),
         (
             file(folder, "magic.so", &patched(&good, 0, b"x"), 0o644),
             "does not start with FLOEALOC",

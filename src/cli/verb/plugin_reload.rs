@@ -4,7 +4,7 @@ use super::plugin_list::NONE;
 use super::registry_show::address_of;
 use crate::cli::args::Global;
 use crate::cli::output::Row;
-use crate::cli::rows::{or_dash, short};
+use crate::cli::rows::{or_dash, short, shortfall_of};
 use crate::cli::{Ask, Exit, Failing, Output};
 use crate::io::clock;
 use crate::pure::allocation::PluginReport;
@@ -31,7 +31,7 @@ that they decide alike when one of them is promoted.";
 /// Load the plugins of a registry anew, all or one, and tell what became of each
 ///
 /// Waits until they are loaded, 20s unless --timeout says otherwise. Exits with 1 when none of them could be loaded, with 8
-/// when some could not, with 9 when some still load.
+/// when some could not, with 9 when some still load. One that could not be loaded anew goes on as it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {
@@ -48,6 +48,11 @@ struct Reloaded {
     name: String,
     state: String,
     reason: String,
+    not_loaded: String,
+    #[serde(skip)]
+    loading: bool,
+    #[serde(skip)]
+    shortfall: String,
     generation_before: Option<u64>,
     generation: u64,
     version: String,
@@ -67,7 +72,7 @@ impl Row for Reloaded {
             from_to(before, self.generation.to_string()),
             or_dash(&self.version),
             from_to(digest_before, short(&self.digest)),
-            self.reason.clone(),
+            self.shortfall.clone(),
         ]
     }
 }
@@ -88,7 +93,7 @@ pub(super) fn run(args: &Args, global: &Global, link: &mut dyn Ask, output: &mut
     let mut said = false;
     loop {
         after.retain(concerned);
-        let loading = names(after.iter().filter(|row| row.state == "loading"));
+        let loading = names(after.iter().filter(|row| row.is_loading()));
         if loading.is_empty() || clock::now() >= until {
             break;
         }
@@ -131,9 +136,12 @@ fn reloaded(row: PluginReport, before: &[PluginReport]) -> Reloaded {
     Reloaded {
         generation_before: before.map(|before| before.generation),
         digest_before: before.map(|before| before.digest.clone()),
+        loading: row.is_loading(),
+        shortfall: shortfall_of(&row),
         name: row.name,
         state: row.state,
         reason: row.reason,
+        not_loaded: row.not_loaded,
         generation: row.generation,
         version: row.version,
         digest: row.digest,
@@ -145,9 +153,11 @@ fn reloaded(row: PluginReport, before: &[PluginReport]) -> Reloaded {
 fn failing(registry: &PeerName, rows: &[Reloaded]) -> Option<Failing> {
     let lost: Vec<&Reloaded> = rows
         .iter()
-        .filter(|row| row.state == "failed" || row.state == "quarantined")
+        .filter(|row| {
+            !row.loading && (!row.not_loaded.is_empty() || row.state == "failed" || row.state == "quarantined")
+        })
         .collect();
-    let loading = rows.iter().filter(|row| row.state == "loading");
+    let loading = rows.iter().filter(|row| row.loading);
     let loading = loading.map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
     let Some(first) = lost.first() else {
         let message = format!("registry {registry} still loads {loading}");
@@ -155,8 +165,8 @@ fn failing(registry: &PeerName, rows: &[Reloaded]) -> Option<Failing> {
         return (!loading.is_empty()).then(|| Failing::new(Exit::TimedOut, "timed-out", message, hint));
     };
     let told = lost.iter().map(|row| {
-        let reason = or_dash(&row.reason);
-        format!("plugin {} of registry {registry}: {}, {reason}", row.name, row.state)
+        let shortfall = or_dash(&row.shortfall);
+        format!("plugin {} of registry {registry}: {}, {shortfall}", row.name, row.state)
     });
     let (exit, code) = if lost.len() < rows.len() {
         (Exit::InPart, "in-part")

@@ -32,6 +32,9 @@ pub struct Allocation {
 pub struct Plugin {
     /// The shared object.
     pub file: PathBuf,
+    /// The only bytes that may be loaded: their BLAKE3 in hexadecimal digits, as `floe plugin check` tells it.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// Where it runs.
     #[serde(default)]
     pub isolation: Isolation,
@@ -137,7 +140,7 @@ pub(super) fn read(items: &[Value]) -> Result<BTreeMap<String, Plugin>, String> 
         check_name(&name).map_err(of)?;
         let source: Plugin = serde_json::from_value(source).map_err(|error| {
             of(format!(
-                "{error}; it knows file, isolation (\"process\" or \"thread\") and the plugin's own table config"
+                "{error}; it knows file, digest, isolation (\"process\" or \"thread\") and the plugin's own table config"
             ))
         })?;
         if !source.file.is_absolute() {
@@ -145,6 +148,14 @@ pub(super) fn read(items: &[Value]) -> Result<BTreeMap<String, Plugin>, String> 
                 "file = \"{}\" is not absolute: write the whole path",
                 source.file.display()
             );
+            return Err(of(fault));
+        }
+        let hexadecimal = |digest: &String| {
+            digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        if let Some(digest) = source.digest.as_ref().filter(|digest| !hexadecimal(digest)) {
+            let fault =
+                format!("digest = \"{digest}\" is none: `floe plugin check FILE` tells it, 64 digits of 0-9 and a-f");
             return Err(of(fault));
         }
         let size = Json::Object(source.config.clone()).to_string().len();
@@ -178,13 +189,74 @@ pub(super) fn shown(plugins: &BTreeMap<String, Plugin>) -> String {
             Isolation::Process => "",
             Isolation::Thread => ", isolation = \"thread\"",
         };
+        let digest = source.digest.as_ref();
+        let digest = digest.map_or_else(String::new, |digest| format!(", digest = \"{digest}\""));
         let config = if source.config.is_empty() {
             ""
         } else {
             ", config = { ... }"
         };
-        format!("{name} = {{ file = \"{}\"{isolation}{config} }}", source.file.display())
+        format!(
+            "{name} = {{ file = \"{}\"{digest}{isolation}{config} }}",
+            source.file.display()
+        )
     };
     let plugins: Vec<String> = plugins.iter().map(one).collect();
     format!("{{ {} }}", plugins.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, source: &Json) -> Value {
+        Value::from(serde_json::json!({ "name": name, "source": source }).to_string())
+    }
+
+    #[test]
+    fn each_fault_of_a_plugin_is_told_with_its_name() {
+        let good = serde_json::json!({ "file": "/lib/a.so", "digest": "0a".repeat(32) });
+        let plugins = read(&[named("fair", &good)]).unwrap();
+        assert_eq!(
+            shown(&plugins),
+            format!(
+                "{{ fair = {{ file = \"/lib/a.so\", digest = \"{}\" }} }}",
+                "0a".repeat(32)
+            )
+        );
+        let with = |key: &str, value: Json| {
+            let mut source = good.clone();
+            source[key] = value;
+            source
+        };
+        let long = "x".repeat(CONFIG_BYTES_MAX as usize);
+        for (name, source, words) in [
+            ("random", good.clone(), "is the name of a built-in"),
+            ("Fair", good.clone(), "lower-case letters"),
+            ("", good.clone(), "lower-case letters"),
+            ("-fair", good.clone(), "lower-case letters"),
+            ("fair", Json::from(1), "it knows file, digest"),
+            ("fair", serde_json::json!({}), "missing field `file`"),
+            ("fair", with("filee", "x".into()), "unknown field `filee`"),
+            ("fair", with("file", "a.so".into()), "is not absolute"),
+            ("fair", with("isolation", "fork".into()), "unknown variant `fork`"),
+            (
+                "fair",
+                with("digest", "0A".repeat(32).into()),
+                "64 digits of 0-9 and a-f",
+            ),
+            ("fair", with("digest", "0a".into()), "64 digits of 0-9 and a-f"),
+            (
+                "fair",
+                with("config", serde_json::json!({ "long": long })),
+                "bytes as JSON",
+            ),
+        ] {
+            let fault = read(&[named(name, &source)]).unwrap_err();
+            let place = format!("[allocation.plugin.{name}]");
+            assert!(fault.starts_with(&place) && fault.contains(words), "{words}: {fault}");
+        }
+        let many: Vec<Value> = (0..=PLUGINS_MAX).map(|n| named(&format!("p{n}"), &good)).collect();
+        assert!(read(&many).unwrap_err().contains("at most 16 plugins"));
+    }
 }

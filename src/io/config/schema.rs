@@ -198,7 +198,7 @@ pub const KEYS: &[Key] = &[
         "allocation.plugin",
         Plugins,
         Without("none"),
-        "allocators by name: file, isolation, and config, which is the plugin's own",
+        "allocators by name: file, digest, isolation, and config, which is the plugin's own",
     ),
     key(
         "node.host",

@@ -2,7 +2,7 @@
 //! expected, and what to do.
 
 use floe_plugin_sdk::abi::{self, Candidate, Descriptor, Request};
-use floe_plugin_sdk::harness::{Facts, read_descriptor};
+use floe_plugin_sdk::harness::{Facts, check_demands, read_descriptor};
 use rustix::fs::{Mode, OFlags};
 use std::fs::{File, Metadata};
 use std::io::Read as _;
@@ -93,6 +93,10 @@ pub fn check(path: &Path) -> Result<Checked, Refusal> {
         let hint =
             "build it as a shared object for this machine that exports the descriptor: plugins/README.md tells how";
         refuse(format!("{shown} is no allocator: {why}"), hint)
+    })?;
+    check_demands(&bytes).map_err(|why| {
+        let hint = "link it with -z noexecstack and without -rpath; `readelf -lW` and `readelf -d` show both";
+        refuse(format!("{shown} must not be loaded: {why}"), hint)
     })?;
     fits(&facts).map_err(|refusal| refuse(format!("{shown} {}", refusal.message), refusal.hint))?;
     Ok(Checked {

@@ -123,6 +123,8 @@ impl Keeping {
                     state.version.clone_from(&checked.facts.version);
                     state.digest.clone_from(&checked.digest);
                     state.generation += 1;
+                    state.to_load = state.to_load.saturating_sub(1);
+                    state.not_loaded.clear();
                 }
                 let digest = checked.digest.get(..12).unwrap_or_default();
                 let what = format!("{} {} ({digest})", checked.facts.name, checked.facts.version);
@@ -130,18 +132,21 @@ impl Keeping {
             }
             Err(reason) => {
                 let mut state = locked(&self.state);
-                if state.lane.is_some() {
-                    let reason = format!(
-                        "generation {} goes on, what was to replace it failed: {reason}",
-                        state.generation
-                    );
-                    changed(&self.name, "active", &reason);
-                    state.standing = Standing::Active(reason);
+                state.to_load = state.to_load.saturating_sub(1);
+                // One that was lost is started again as if nobody had asked for another.
+                if state.lane.is_some() || self.again.is_some() {
+                    let plugin = &self.name;
+                    let generation = state.generation;
+                    tracing::warn!(plugin, generation, reason, "not loaded anew: this generation goes on");
+                    if let Some(again) = self.again {
+                        let pause = again.since(clock::now()).as_millis();
+                        state.standing = Standing::Loading(format!("it was lost; it is started again in {pause} ms"));
+                    }
                 } else {
-                    self.again = None;
                     changed(&self.name, "failed", &reason);
-                    state.standing = Standing::Failed(reason);
+                    state.standing = Standing::Failed(reason.clone());
                 }
+                state.not_loaded = reason;
             }
         }
     }
@@ -149,6 +154,14 @@ impl Keeping {
     /// The file as it may be loaded.
     fn ready(&self, source: &Source) -> Result<(Checked, Ready), String> {
         let checked = file::check(&source.file).map_err(|refusal| format!("{refusal}: {}", refusal.hint))?;
+        if let Some(wanted) = source.digest.as_ref().filter(|wanted| **wanted != checked.digest) {
+            return Err(format!(
+                "{} has the digest {}, and [allocation.plugin.{}] allows {wanted} alone: put that file there, or allow this one",
+                checked.path.display(),
+                checked.digest,
+                self.name
+            ));
+        }
         let thread_only = floe_plugin_sdk::abi::FLAG_ABORT | floe_plugin_sdk::abi::FLAG_PROCESS_ONLY;
         if source.isolation == Isolation::Thread && checked.facts.flags & thread_only != 0 {
             return Err(format!(
@@ -184,7 +197,7 @@ impl Keeping {
         self.again = None;
         let mut state = locked(&self.state);
         let before = state.lane.replace(lane);
-        state.standing = Standing::Active(String::new());
+        state.standing = Standing::Active;
         state.anew = true;
         if !matches!(state.breaker.words(clock::now()), Some(("set aside", _))) {
             state.breaker = Breaker::on_trial(self.shadow);

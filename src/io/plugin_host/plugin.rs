@@ -32,6 +32,10 @@ pub(super) struct State {
     pub(super) version: String,
     pub(super) digest: String,
     pub(super) generation: u64,
+    /// Orders to load that are not carried out yet.
+    pub(super) to_load: u32,
+    /// Why the last one failed; empty where it did not.
+    pub(super) not_loaded: String,
     pub(super) breaker: Breaker,
     /// What it has not heard yet.
     news: VecDeque<News>,
@@ -49,8 +53,8 @@ pub(super) struct State {
 pub(super) enum Standing {
     /// A process or a thread is being made.
     Loading(String),
-    /// It can be asked; what went wrong meanwhile, if anything.
-    Active(String),
+    /// It can be asked.
+    Active,
     /// It cannot be loaded, until somebody does something.
     Failed(String),
     /// It was lost too often.
@@ -98,6 +102,8 @@ impl Plugin {
             version: String::new(),
             digest: String::new(),
             generation: 0,
+            to_load: 0,
+            not_loaded: String::new(),
             breaker: Breaker::default(),
             news: VecDeque::new(),
             anew: true,
@@ -122,10 +128,9 @@ impl Plugin {
     pub(super) fn load(&self, source: Source, shadow: u32) {
         {
             let mut state = self.state();
+            state.to_load += 1;
             if state.lane.is_none() {
                 state.standing = Standing::Loading("it is being loaded".to_owned());
-            } else {
-                state.standing = Standing::Active(RELOADING.to_owned());
             }
         }
         self.keeper.order(Order::Load { source, shadow });
@@ -263,10 +268,7 @@ impl Plugin {
     pub(super) fn report(&self, policy: bool) -> PluginReport {
         let state = self.state();
         let (word, reason) = match &state.standing {
-            Standing::Active(reason) => state
-                .breaker
-                .words(clock::now())
-                .unwrap_or((if reason == RELOADING { "loading" } else { "active" }, reason.clone())),
+            Standing::Active => state.breaker.words(clock::now()).unwrap_or(("active", String::new())),
             Standing::Loading(reason) => ("loading", reason.clone()),
             Standing::Failed(reason) => ("failed", reason.clone()),
             Standing::Quarantined(reason) => ("quarantined", reason.clone()),
@@ -280,6 +282,8 @@ impl Plugin {
             isolation: state.isolation.as_str().to_owned(),
             state: word.to_owned(),
             reason,
+            replacing: state.to_load > 0,
+            not_loaded: state.not_loaded.clone(),
             version: state.version.clone(),
             digest: state.digest.clone(),
             generation: state.generation,
@@ -297,15 +301,11 @@ impl Plugin {
     }
 }
 
-/// Why a loaded plugin is not all that was asked for.
-const RELOADING: &str = "it is being loaded anew, and answers meanwhile";
-
 impl Standing {
     pub(super) fn words(&self) -> String {
         match self {
-            Self::Active(words) | Self::Loading(words) | Self::Failed(words) | Self::Quarantined(words) => {
-                words.clone()
-            }
+            Self::Active => String::new(),
+            Self::Loading(words) | Self::Failed(words) | Self::Quarantined(words) => words.clone(),
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct PluginReport {
     pub state: String,
     /// Why it is not active; empty when it is.
     pub reason: String,
+    /// A newer file or configuration is being looked at; what is loaded answers meanwhile.
+    pub replacing: bool,
+    /// Why the newest file or configuration was not loaded; empty where what is loaded is the newest.
+    pub not_loaded: String,
     /// Its own version, `0.1.0`; empty before it was read.
     pub version: String,
     /// BLAKE3 of its bytes, in hexadecimal digits; empty before it was read.
@@ -35,4 +39,12 @@ pub struct PluginReport {
     pub crashes: u64,
     /// How long its answers take, the median of the last ones in microseconds; `None` before the first.
     pub median_us: Option<u64>,
+}
+
+impl PluginReport {
+    /// Is anything being loaded of which nobody knows yet what becomes of it?
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.replacing || self.state == "loading"
+    }
 }

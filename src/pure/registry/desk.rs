@@ -56,7 +56,7 @@ pub(super) enum Stage {
 pub(super) struct Wait {
     /// Since when, as far as this master knows.
     pub(super) since: Option<Time>,
-    /// Why the allocator gave nothing when it was asked last; empty where nothing was free.
+    /// Why nothing was given when it was looked at last; empty where others hold it.
     pub(super) why: String,
     /// How often somebody who came later was served before it.
     pub(super) passed: u32,

@@ -229,6 +229,18 @@ async fn what_cannot_be_loaded_says_why_and_the_built_in_decides() {
         assert!(why.by == "random" && why.instead.contains(words), "{why:?}");
         own.close().await.expect("it is closed");
     }
+    // Only the bytes that are pinned, where any are.
+    let found = blake3::hash(&std::fs::read(&chaos).expect("it is built"))
+        .to_hex()
+        .to_string();
+    for (digest, state) in [("0".repeat(64), "failed"), (found.clone(), "active")] {
+        let pinned = format!("digest = \"{digest}\"\nisolation");
+        let section = allocation("it", &chaos, "process", "").replace("isolation", &pinned);
+        reconfigure(&mut grid, String::new()).await;
+        reconfigure(&mut grid, section).await;
+        let row = plugin(&grid, &digest, |row| row.state == state).await;
+        assert_eq!(row.reason.contains(&found), state == "failed", "{row:?}");
+    }
     // A configuration that cannot be read changes nothing, and says so.
     grid.edit("r1", |daemon| {
         daemon.more = "[allocation]\npolicy = \"nobody\"\n".to_owned();
@@ -287,10 +299,15 @@ async fn files_and_processes_are_replaced_while_grants_go_on() {
     std::fs::write(&file, "no library").expect("it is written");
     reconfigure(&mut grid, allocation("it", &file, "process", "")).await;
     let third = plugin(&grid, "the bad file is told", |row| {
-        row.reason.contains("no ELF object")
+        row.not_loaded.contains("no ELF object")
     })
     .await;
-    assert_eq!((third.state.as_str(), third.pid), ("active", second.pid), "{third:?}");
+    let goes_on = ("active", second.pid, second.generation, false);
+    assert_eq!(
+        (third.state.as_str(), third.pid, third.generation, third.replacing),
+        goes_on,
+        "{third:?}"
+    );
     // Killed, it is started again from what was checked, whatever lies in the file's place now.
     let mut pid = second.pid.expect("a process");
     for _ in 0..3 {
@@ -322,7 +339,10 @@ async fn files_and_processes_are_replaced_while_grants_go_on() {
     )
     .await
     .expect("it is loaded");
-    plugin(&grid, "it is active again", |row| row.state == "active").await;
+    plugin(&grid, "it is active again", |row| {
+        row.state == "active" && row.not_loaded.is_empty()
+    })
+    .await;
     assert!(!busy.is_finished(), "every grant came");
     busy.abort();
     let pages = super::grid::get(&format!("http://{}/metrics", grid.http("r1"))).await;

@@ -63,6 +63,45 @@ pub fn read_descriptor(file: &[u8]) -> Result<Facts, String> {
     })
 }
 
+/// Does loading the library ask for more than its own code?
+///
+/// # Errors
+/// It wants an executable stack, which the loader would give to the whole process (an object that does not say is taken for
+/// one that does), or names folders in which its libraries are to be sought, which others may write to. One sentence.
+pub fn check_demands(file: &[u8]) -> Result<(), String> {
+    const DYNAMIC: u64 = 2;
+    const STACK: u64 = 0x6474_e551;
+    const EXECUTABLE: u64 = 1;
+    let mut stack = None;
+    for at in table(file, 32, 54, 56)? {
+        match number::<4>(file, at)? {
+            STACK => stack = Some(number::<4>(file, at + 4)?),
+            DYNAMIC => check_search_paths(file, at)?,
+            _ => {}
+        }
+    }
+    if stack.is_none_or(|flags| flags & EXECUTABLE != 0) {
+        return Err("the file asks for an executable stack".to_owned());
+    }
+    Ok(())
+}
+
+/// Of the dynamic segment whose header lies at this offset.
+fn check_search_paths(file: &[u8], header: usize) -> Result<(), String> {
+    const END: u64 = 0;
+    const RPATH: u64 = 15;
+    const RUNPATH: u64 = 29;
+    let (first, length) = (offset(file, header + 8)?, offset(file, header + 32)?);
+    for index in 0..length / 16 {
+        match number::<8>(file, first.saturating_add(index * 16))? {
+            END => break,
+            RPATH | RUNPATH => return Err("the file says where its libraries are to be sought (RPATH)".to_owned()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The address of the descriptor, from the table of dynamic symbols.
 fn symbol(file: &[u8]) -> Result<u64, String> {
     const DYNSYM: u64 = 11;

@@ -11,7 +11,7 @@ mod spec;
 mod table;
 
 pub use check::{check_choice, check_keys};
-pub use library::{Facts, read_descriptor};
+pub use library::{Facts, check_demands, read_descriptor};
 pub use spec::{AttrSpec, CandidateSpec, EventSpec, LeaseSpec, RequestSpec, WaitingSpec};
 pub use table::{intern, resolve};
 

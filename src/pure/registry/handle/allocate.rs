@@ -59,7 +59,7 @@ impl Registry {
                 self.ask_again(again, moment);
                 self.record(vec![Change::Queued(waiting)], moment, out);
                 self.wait_for(place, asked, allocate.timeout_ms, moment);
-                self.say_why(place, how);
+                self.say_why(place, reason_of(how));
             }
         }
     }
@@ -181,9 +181,8 @@ impl Registry {
         }
     }
 
-    /// Why the allocator lets it wait, for its clients.
-    pub(super) fn say_why(&mut self, place: u64, how: Option<How>) {
-        let why = reason_of(how);
+    /// Why it waits, for its clients; empty where it is held by others.
+    pub(super) fn say_why(&mut self, place: u64, why: String) {
         if let Some(reigning) = self.reigning() {
             reigning.desk.wait(place, |wait| wait.why = why);
         }
@@ -411,7 +410,7 @@ pub(super) fn asking<'a>(
 }
 
 /// Why an allocator gave nothing, with its name.
-fn reason_of(how: Option<How>) -> String {
+pub(super) fn reason_of(how: Option<How>) -> String {
     let how = how.filter(|how| !how.reason.is_empty());
     how.map(|how| format!("{} says: {}", how.by, how.reason))
         .unwrap_or_default()

@@ -306,6 +306,26 @@ fn nothing_of_a_disabled_server_is_given() {
     assert_eq!(hall.got(waiting), Some(ok("g1")));
 }
 
+/// Who waited long enough hears why it waited last, and not why it waited before.
+#[test]
+fn a_wait_that_ends_tells_why_it_waited_last() {
+    for is_out in [true, false] {
+        let mut hall = Hall::new(ONE);
+        assert_eq!(hall.now(1, id("g1")), ok("g1"));
+        let waiting = hall.want(2, kind("gpu"), Some(500));
+        hall.says_enabled("s1", false);
+        if !is_out {
+            hall.says_enabled("s1", true);
+        }
+        hall.pass(Duration::from_millis(600));
+        let Some(Response::Failed(failure)) = hall.answers.remove(&waiting) else {
+            panic!("it waited long enough");
+        };
+        let reason = "g1 is out of service because its server is disabled";
+        assert_eq!(failure.message.contains(reason), is_out, "{failure:?}");
+    }
+}
+
 /// S-ALL-11.
 #[test]
 fn a_wait_ends_by_its_time() {

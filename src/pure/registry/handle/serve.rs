@@ -4,7 +4,7 @@ use super::super::desk::Stage;
 use super::super::effect::{Effect, ReplyTo};
 use super::super::seat::Seat;
 use super::super::state::Registry;
-use super::allocate::{asking, refused};
+use super::allocate::{asking, reason_of, refused};
 use crate::pure::allocation::{Change, Decided, Outcome, Refusal, Scene, Waiter, Waiting};
 use crate::pure::base::{Moment, ObjectId};
 use crate::pure::protocol::Response;
@@ -120,10 +120,12 @@ impl Registry {
                 self.say_failure(number, clients, &refused(&waiting.wish, &refusal), moment, out);
             }
             // It comes back into service, or its time runs out.
-            Outcome::Refuse(Refusal::Out(..)) => {}
+            Outcome::Refuse(Refusal::Out(id, reason)) => {
+                self.say_why(waiting.place, format!("{id} is out of service because {reason}"));
+            }
             Outcome::Wait(again) => {
                 self.ask_again(again, moment);
-                self.say_why(waiting.place, how);
+                self.say_why(waiting.place, reason_of(how));
             }
         }
         None
