@@ -221,6 +221,8 @@ impl Getters<'_> {
     fn allocation(&mut self) -> Option<Allocation> {
         let plugins = match self.get("allocation.plugin") {
             Some(Shaped::Plugins(plugins)) => plugins,
+            // Which there are is not known, so nothing is said of a policy that is not among them.
+            _ if self.values.get("allocation.plugin").is_some() => return None,
             _ => BTreeMap::new(),
         };
         let policy = self.text("allocation.policy")?;

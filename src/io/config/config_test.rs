@@ -211,6 +211,20 @@ fn what_does_not_go_together_is_refused() {
         ),
         (GOOD.to_owned(), &none, "f.toml: wants a section [registry] or [node], even an empty one".to_owned()),
         (
+            format!("{GOOD}[registry]\n[allocation]\npolicy = \"fair\""),
+            &none,
+            "f.toml:9:10: allocation.policy: \"fair\" is no built-in and there is no [allocation.plugin.fair]; known are random, \
+             first-fit"
+                .to_owned(),
+        ),
+        // The policy may well be there: of plugins that cannot be read that alone is said.
+        (
+            format!("{GOOD}[registry]\n[allocation]\npolicy = \"fair\"\n[allocation.plugin.fair]\nfile = \"fair.so\""),
+            &none,
+            "f.toml:10:13: allocation.plugin: [allocation.plugin.fair] file = \"fair.so\" is not absolute: write the whole path"
+                .to_owned(),
+        ),
+        (
             GOOD.to_owned(),
             &role("master"),
             "f.toml: registry: missing: a registry needs a section [registry], even an empty one".to_owned(),

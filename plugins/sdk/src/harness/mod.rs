@@ -51,13 +51,25 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reported { code, text } => write!(f, "fault {code}: {text}"),
+            Self::Reported { code, text } => write!(f, "fault {code}{}: {text}", meaning(*code)),
             Self::Absent(slot) => write!(f, "no slot {slot}"),
             Self::Invalid(why) => write!(f, "invalid answer: {why}"),
         }
     }
 }
 impl std::error::Error for Fault {}
+
+/// Of a fault's code; empty for one that the interface does not know.
+fn meaning(code: i32) -> &'static str {
+    match code {
+        abi::PANIC => " (a panic)",
+        abi::CONFIG => " (its configuration is wrong)",
+        abi::INTERNAL => " (it is at a loss)",
+        abi::UNSUPPORTED => " (it does not do this)",
+        abi::BUSY => " (not now)",
+        _ => "",
+    }
+}
 
 /// How a question was answered, as the host sees it: a code that is no fault, and a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
