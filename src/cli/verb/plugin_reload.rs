@@ -50,8 +50,6 @@ struct Reloaded {
     reason: String,
     not_loaded: String,
     #[serde(skip)]
-    loading: bool,
-    #[serde(skip)]
     shortfall: String,
     generation_before: Option<u64>,
     generation: u64,
@@ -110,10 +108,11 @@ pub(super) fn run(args: &Args, global: &Global, link: &mut dyn Ask, output: &mut
             hint,
         ));
     }
+    let failing = failing(&registry, &after);
     let rows: Vec<Reloaded> = after.into_iter().map(|row| reloaded(row, &before)).collect();
     let table = output.table_of(&rows);
     output.value(&rows, |rows| if rows.is_empty() { NONE.to_owned() } else { table })?;
-    failing(&registry, &rows).map_or(Ok(Exit::Done), Err)
+    failing.map_or(Ok(Exit::Done), Err)
 }
 
 /// The registry that answers; all that follows is asked of it.
@@ -136,7 +135,6 @@ fn reloaded(row: PluginReport, before: &[PluginReport]) -> Reloaded {
     Reloaded {
         generation_before: before.map(|before| before.generation),
         digest_before: before.map(|before| before.digest.clone()),
-        loading: row.is_loading(),
         shortfall: shortfall_of(&row),
         name: row.name,
         state: row.state,
@@ -150,22 +148,21 @@ fn reloaded(row: PluginReport, before: &[PluginReport]) -> Reloaded {
 }
 
 /// The command's failure; `None` when all were loaded.
-fn failing(registry: &PeerName, rows: &[Reloaded]) -> Option<Failing> {
-    let lost: Vec<&Reloaded> = rows
+fn failing(registry: &PeerName, rows: &[PluginReport]) -> Option<Failing> {
+    let lost: Vec<&PluginReport> = rows
         .iter()
         .filter(|row| {
-            !row.loading && (!row.not_loaded.is_empty() || row.state == "failed" || row.state == "quarantined")
+            !row.is_loading() && (!row.not_loaded.is_empty() || row.state == "failed" || row.state == "quarantined")
         })
         .collect();
-    let loading = rows.iter().filter(|row| row.loading);
-    let loading = loading.map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
+    let loading = names(rows.iter().filter(|row| row.is_loading()));
     let Some(first) = lost.first() else {
         let message = format!("registry {registry} still loads {loading}");
         let hint = format!("it goes on by itself; `floe plugin list {registry}` tells how far it is");
         return (!loading.is_empty()).then(|| Failing::new(Exit::TimedOut, "timed-out", message, hint));
     };
     let told = lost.iter().map(|row| {
-        let shortfall = or_dash(&row.shortfall);
+        let shortfall = or_dash(&shortfall_of(row));
         format!("plugin {} of registry {registry}: {}, {shortfall}", row.name, row.state)
     });
     let (exit, code) = if lost.len() < rows.len() {
@@ -177,8 +174,8 @@ fn failing(registry: &PeerName, rows: &[Reloaded]) -> Option<Failing> {
     Some(Failing::new(exit, code, told.join("\n"), remedy(first)))
 }
 
-fn remedy(row: &Reloaded) -> String {
-    let Reloaded { name, file, .. } = row;
+fn remedy(row: &PluginReport) -> String {
+    let PluginReport { name, file, .. } = row;
     match row.state.as_str() {
         "quarantined" => format!("put a mended file in place of {file}, then floe plugin reload {name}"),
         _ => format!("`floe plugin check {file}` examines it; mend it, then floe plugin reload {name}"),

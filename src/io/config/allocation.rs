@@ -2,6 +2,7 @@
 //! layers as JSON texts, and keep the place where the first was written.
 
 use crate::pure::allocation::built_in;
+use crate::pure::base::hex;
 use figment::value::{Dict, Value};
 use floe_plugin_sdk::abi::CONFIG_BYTES_MAX;
 use serde::Deserialize;
@@ -150,10 +151,9 @@ pub(super) fn read(items: &[Value]) -> Result<BTreeMap<String, Plugin>, String> 
             );
             return Err(of(fault));
         }
-        let hexadecimal = |digest: &String| {
-            digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        if let Some(digest) = source.digest.as_ref().filter(|digest| !hexadecimal(digest)) {
+        // In the one spelling in which it is compared.
+        let spelled = |digest: &String| hex::bytes32(digest).is_some_and(|bytes| hex::text(&bytes) == *digest);
+        if let Some(digest) = source.digest.as_ref().filter(|digest| !spelled(digest)) {
             let fault =
                 format!("digest = \"{digest}\" is none: `floe plugin check FILE` tells it, 64 digits of 0-9 and a-f");
             return Err(of(fault));

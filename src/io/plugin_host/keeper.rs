@@ -123,7 +123,6 @@ impl Keeping {
                     state.version.clone_from(&checked.facts.version);
                     state.digest.clone_from(&checked.digest);
                     state.generation += 1;
-                    state.to_load = state.to_load.saturating_sub(1);
                     state.not_loaded.clear();
                 }
                 let digest = checked.digest.get(..12).unwrap_or_default();
@@ -132,7 +131,6 @@ impl Keeping {
             }
             Err(reason) => {
                 let mut state = locked(&self.state);
-                state.to_load = state.to_load.saturating_sub(1);
                 // One that was lost is started again as if nobody had asked for another.
                 if state.lane.is_some() || self.again.is_some() {
                     let plugin = &self.name;
@@ -149,6 +147,9 @@ impl Keeping {
                 state.not_loaded = reason;
             }
         }
+        // Last: whoever sees that nothing is to be loaded any more sees what became of it.
+        let mut state = locked(&self.state);
+        state.to_load = state.to_load.saturating_sub(1);
     }
 
     /// The file as it may be loaded.

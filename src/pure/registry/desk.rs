@@ -58,6 +58,8 @@ pub(super) struct Wait {
     pub(super) since: Option<Time>,
     /// Why nothing was given when it was looked at last; empty where others hold it.
     pub(super) why: String,
+    /// The allocator gave nothing of what was free: it is asked again whatever comes free.
+    pub(super) held_back: bool,
     /// How often somebody who came later was served before it.
     pub(super) passed: u32,
     /// When it has waited long enough; `None`: never.

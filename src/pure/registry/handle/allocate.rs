@@ -59,7 +59,7 @@ impl Registry {
                 self.ask_again(again, moment);
                 self.record(vec![Change::Queued(waiting)], moment, out);
                 self.wait_for(place, asked, allocate.timeout_ms, moment);
-                self.say_why(place, reason_of(how));
+                self.say_why(place, how);
             }
         }
     }
@@ -181,10 +181,14 @@ impl Registry {
         }
     }
 
-    /// Why it waits, for its clients; empty where it is held by others.
-    pub(super) fn say_why(&mut self, place: u64, why: String) {
+    /// Why the allocator lets it wait, for its clients.
+    pub(super) fn say_why(&mut self, place: u64, how: Option<How>) {
+        let why = reason_of(how);
         if let Some(reigning) = self.reigning() {
-            reigning.desk.wait(place, |wait| wait.why = why);
+            reigning.desk.wait(place, |wait| {
+                wait.held_back = !why.is_empty();
+                wait.why = why;
+            });
         }
     }
 
@@ -410,10 +414,14 @@ pub(super) fn asking<'a>(
 }
 
 /// Why an allocator gave nothing, with its name.
-pub(super) fn reason_of(how: Option<How>) -> String {
+fn reason_of(how: Option<How>) -> String {
     let how = how.filter(|how| !how.reason.is_empty());
     how.map(|how| format!("{} says: {}", how.by, how.reason))
         .unwrap_or_default()
+}
+
+pub(super) fn out_of_service(id: &ObjectId, reason: &str) -> String {
+    format!("{id} is out of service because {reason}")
 }
 
 pub(super) fn refused(wish: &Wish, refusal: &Refusal) -> Failure {
@@ -440,7 +448,7 @@ pub(super) fn refused(wish: &Wish, refusal: &Refusal) -> Failure {
         ),
         (Refusal::Out(id, reason), _) => (
             ErrorCode::Unavailable,
-            format!("{wish} is not to be had now: {id} is out of service because {reason}"),
+            format!("{wish} is not to be had now: {}", out_of_service(id, reason)),
             "`floe server list` and `floe node list` show what is up",
         ),
     };

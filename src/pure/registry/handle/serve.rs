@@ -4,7 +4,7 @@ use super::super::desk::Stage;
 use super::super::effect::{Effect, ReplyTo};
 use super::super::seat::Seat;
 use super::super::state::Registry;
-use super::allocate::{asking, reason_of, refused};
+use super::allocate::{asking, out_of_service, refused};
 use crate::pure::allocation::{Change, Decided, Outcome, Refusal, Scene, Waiter, Waiting};
 use crate::pure::base::{Moment, ObjectId};
 use crate::pure::protocol::Response;
@@ -34,7 +34,7 @@ impl Registry {
             let freed = std::mem::take(&mut reigning.desk.freed);
             // What an allocator holds back may hang on something else than what the request is for: a quota.
             let desk = &reigning.desk;
-            let is_held_back = |waiting: &Waiting| desk.waits(waiting.place).is_some_and(|wait| !wait.why.is_empty());
+            let is_held_back = |waiting: &Waiting| desk.waits(waiting.place).is_some_and(|wait| wait.held_back);
             let waiting = self.database.allocations().waiting().values();
             let waiting = waiting.filter(|waiting| freed.concerns(waiting) || is_held_back(waiting));
             let waiting: Vec<Waiting> = waiting.cloned().collect();
@@ -121,11 +121,16 @@ impl Registry {
             }
             // It comes back into service, or its time runs out.
             Outcome::Refuse(Refusal::Out(id, reason)) => {
-                self.say_why(waiting.place, format!("{id} is out of service because {reason}"));
+                if let Some(reigning) = self.reigning() {
+                    reigning.desk.wait(waiting.place, |wait| {
+                        wait.held_back = false;
+                        wait.why = out_of_service(&id, reason);
+                    });
+                }
             }
             Outcome::Wait(again) => {
                 self.ask_again(again, moment);
-                self.say_why(waiting.place, reason_of(how));
+                self.say_why(waiting.place, how);
             }
         }
         None
